@@ -1,0 +1,42 @@
+{# Reading a verbatim payload: a value that does not parse is null here; the contract of the raw stage has already
+   put such records among the dead letters, so null means a kind of value nobody declared. #}
+{% macro text(field) -%}
+    nullif(btrim(payload ->> '{{ field }}'), '')
+{%- endmacro %}
+
+{% macro safe(expression, type) -%}
+    case when pg_input_is_valid({{ expression }}, '{{ type }}') then ({{ expression }})::{{ type }} end
+{%- endmacro %}
+
+{% macro typed(field, type) -%}
+    {{ safe("payload ->> '" ~ field ~ "'", type) }}
+{%- endmacro %}
+
+{# MongoDB relaxed extended JSON: {"$oid": ..}, {"$date": ..}, {"$numberDecimal": ..} or the plain value. #}
+{% macro mongo(field) -%}
+    case jsonb_typeof(payload -> '{{ field }}')
+        when 'object' then (select v.value #>> '{}' from jsonb_each(payload -> '{{ field }}') as v limit 1)
+        else nullif(payload ->> '{{ field }}', '')
+    end
+{%- endmacro %}
+
+{% macro mongo_typed(field, type) -%}
+    {{ safe(mongo(field), type) }}
+{%- endmacro %}
+
+{% macro texts(field) -%}
+    case jsonb_typeof(payload -> '{{ field }}')
+        when 'array' then array(select e.value from jsonb_array_elements_text(payload -> '{{ field }}') as e)
+        else '{}'::text[]
+    end
+{%- endmacro %}
+
+{# A record the stages work with: present in its source, and not archived by its editors. #}
+{% macro live() -%}
+    deleted_at is null and coalesce(payload ->> 'status', '') <> 'archived'
+{%- endmacro %}
+
+{# Id of a row that is not a resolved entity. #}
+{% macro row_id(source, table, record_id) -%}
+    ops.name_uuid('{{ source }}/{{ table }}/' || {{ record_id }})
+{%- endmacro %}

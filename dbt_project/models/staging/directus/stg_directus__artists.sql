@@ -1,0 +1,13 @@
+select
+    record_id,
+    {{ text('name') }} as name,
+    {{ text('instagram') }} as instagram,
+    {{ text('website') }} as website,
+    {{ texts('genres') }} as genres,
+    {{ text('country') }} as country,
+    {{ text('bio') }} as bio,
+    {{ text('manager_email') }} as manager_email,
+    source_updated_at as updated_at,
+    first_seen_at
+from {{ source('raw_directus', 'artists') }}
+where {{ live() }}

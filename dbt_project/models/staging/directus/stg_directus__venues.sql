@@ -1,0 +1,19 @@
+select
+    record_id,
+    {{ text('name') }} as name,
+    {{ text('address') }} as address,
+    {{ text('city') }} as city,
+    {{ text('country') }} as country,
+    {{ typed('latitude', 'float8') }} as latitude,
+    {{ typed('longitude', 'float8') }} as longitude,
+    {{ text('website') }} as website,
+    {{ text('instagram') }} as instagram,
+    {{ text('phone') }} as phone,
+    {{ text('google_place_id') }} as google_place_id,
+    {{ typed('capacity', 'int') }} as capacity,
+    {{ text('category') }} as category,
+    {{ text('manager_email') }} as manager_email,
+    source_updated_at as updated_at,
+    first_seen_at
+from {{ source('raw_directus', 'venues') }}
+where {{ live() }}

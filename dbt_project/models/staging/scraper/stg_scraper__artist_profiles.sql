@@ -1,0 +1,13 @@
+select
+    record_id,
+    {{ text('name') }} as name,
+    {{ text('instagram') }} as instagram,
+    {{ typed('followers', 'bigint') }} as followers,
+    {{ texts('genres') }} as genres,
+    {{ text('city') }} as city,
+    {{ text('country') }} as country,
+    {{ text('website') }} as website,
+    source_updated_at as updated_at,
+    first_seen_at
+from {{ source('raw_scraper', 'artist_profiles') }}
+where {{ live() }}

@@ -1,0 +1,13 @@
+select
+    record_id,
+    {{ text('name') }} as name,
+    nullif(payload #>> '{domainName,primaryLinkUrl}', '') as website,
+    nullif(payload #>> '{address,addressStreet1}', '') as address,
+    nullif(payload #>> '{address,addressCity}', '') as city,
+    nullif(payload #>> '{address,addressCountry}', '') as country,
+    {{ safe("payload #>> '{address,addressLat}'", 'float8') }} as latitude,
+    {{ safe("payload #>> '{address,addressLng}'", 'float8') }} as longitude,
+    source_updated_at as updated_at,
+    first_seen_at
+from {{ source('raw_twenty', 'companies') }}
+where {{ live() }}

@@ -1,0 +1,12 @@
+select
+    record_id,
+    {{ text('name') }} as name,
+    {{ safe("payload #>> '{amount,amountMicros}'", 'numeric') }} / 1000000 as amount,
+    nullif(payload #>> '{amount,currencyCode}', '') as currency,
+    {{ text('stage') }} as stage,
+    {{ typed('closeDate', 'timestamptz') }} as close_date,
+    {{ text('companyId') }} as company_id,
+    {{ text('pointOfContactId') }} as person_id,
+    source_updated_at as updated_at
+from {{ source('raw_twenty', 'opportunities') }}
+where {{ live() }}

@@ -1,0 +1,14 @@
+{{ config(materialized="view") }}
+select
+    e.id,
+    e.name,
+    e.canonical_id,
+    e.claim_status,
+    e.claimed_by,
+    i.google_places_id,
+    i.instagram_url,
+    i.domain,
+    e.metadata ->> 'website' as website
+from {{ ref('entities') }} as e
+left join {{ ref('entity_identifiers') }} as i on e.id = i.entity_id
+where e.entity_type = 'brand'

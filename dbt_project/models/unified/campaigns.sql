@@ -1,0 +1,13 @@
+{{ config(unique_key="id", post_hook=[constrain("campaigns_pkey", "primary key (id)")]) }}
+select
+    {{ row_id('directus', 'campaigns', 'c.record_id') }} as id,
+    coalesce(c.name, c.record_id) as name,
+    lower(c.channel) as channel,
+    c.budget,
+    c.start_date,
+    c.end_date,
+    organizer.id as organizer_id
+from {{ ref('stg_directus__campaigns') }} as c
+left join {{ source('identity', 'entity_map') }} as m
+    on m.source = 'directus' and m.table_name = 'campaigns.organizer' and c.record_id = m.record_id
+left join {{ ref('entities') }} as organizer on m.entity_id = organizer.id

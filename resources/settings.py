@@ -1,0 +1,50 @@
+"""Settings, read from the environment once and passed on. Names are listed in `.env.example`.
+
+An empty variable counts as unset. A server whose URL is unset is embedded under `SONIK_HOME`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: sonik is always installed editable from it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where everything is. Paths are absolute; URLs are None where the server is embedded."""
+
+    home: Path
+    exports: Path
+    code_root: Path
+    postgres_url: str | None = None
+    dagster_postgres_url: str | None = None
+    falkordb_url: str | None = None
+    redis_url: str | None = None
+    lancedb_uri: str = ""
+    lake_uri: str = ""
+    embedder: str = "minilm"
+
+    @staticmethod
+    def from_env(env: Mapping[str, str] = os.environ) -> "Settings":
+        """Build the settings from environment variables; relative paths start at the checkout."""
+        home = _path(env.get("SONIK_HOME") or ".sonik")
+        return Settings(
+            home=home,
+            exports=_path(env.get("SONIK_EXPORTS") or "sample_data"),
+            code_root=_path(env.get("SONIK_CODE_ROOT") or "."),
+            postgres_url=env.get("SONIK_POSTGRES_URL") or None,
+            dagster_postgres_url=env.get("SONIK_DAGSTER_POSTGRES_URL") or None,
+            falkordb_url=env.get("SONIK_FALKORDB_URL") or None,
+            redis_url=env.get("SONIK_REDIS_URL") or None,
+            lancedb_uri=env.get("SONIK_LANCEDB_URI") or str(home / "lancedb"),
+            lake_uri=env.get("SONIK_LAKE_URI") or str(home / "lake"),
+            embedder=env.get("SONIK_EMBEDDER") or "minilm",
+        )
+
+
+def _path(text: str) -> Path:
+    path = Path(text).expanduser()
+    return path if path.is_absolute() else ROOT / path

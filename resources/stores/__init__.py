@@ -1,0 +1,1 @@
+"""stores readers and clients."""

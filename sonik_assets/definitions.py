@@ -1,0 +1,37 @@
+"""Everything assembled, nothing decided: `defs` is what Dagster loads."""
+
+from typing import Any
+
+import dagster as dg
+
+from resources.dagster import Stores
+from sensors.landing_zone import landing_zone
+from sonik_assets import jobs, schedules
+from sonik_assets.cache import assets as cache
+from sonik_assets.graph import assets as graph
+from sonik_assets.graph import checks as graph_checks
+from sonik_assets.identity import assets as identity
+from sonik_assets.identity import checks as identity_checks
+from sonik_assets.raw import assets as raw
+from sonik_assets.unified import assets as unified
+from sonik_assets.unified import checks as unified_checks
+from sonik_assets.vectors import assets as vectors
+from sonik_assets.vectors import checks as vectors_checks
+
+STAGES = (raw, identity, unified, graph, vectors, cache)
+CHECKS = (identity_checks, unified_checks, graph_checks, vectors_checks)
+
+
+def build_defs(resource_overrides: dict[str, Any] | None = None) -> dg.Definitions:
+    """Return fresh definitions; a test passes its own resources instead of patching globals."""
+    return dg.Definitions(
+        assets=[asset for stage in STAGES for asset in stage.ASSETS],
+        asset_checks=[check for stage in CHECKS for check in stage.CHECKS],
+        resources={"stores": Stores(), **unified.RESOURCES, **(resource_overrides or {})},
+        jobs=jobs.JOBS,
+        schedules=schedules.SCHEDULES,
+        sensors=[landing_zone],
+    )
+
+
+defs = build_defs()

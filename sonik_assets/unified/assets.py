@@ -1,0 +1,73 @@
+"""dbt models as assets, in three parts: a failing mart must not stop the graph, nor a failing view the marts' owner.
+
+`ops/claims` is here too: the log that claim states are read from.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from resources.dagster import Stores
+from sonik_assets.unified.dbt import PROJECT, manifest, point_at
+
+
+class Translator(DagsterDbtTranslator):
+    """Names dbt's models as the platform does: the schema is the group, the data team the owner."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Return the model's folder: staging, unified or marts."""
+        return str(dbt_resource_props["fqn"][1])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002 - dagster's signature
+        """Return the data team."""
+        return ["team:data"]
+
+
+def dbt_part(name: str) -> dg.AssetsDefinition:
+    """Return the assets of one folder of models, run by one `dbt build`."""
+
+    @dbt_assets(
+        name=f"dbt_{name}",
+        manifest=manifest(),
+        select=f"path:models/{name}",
+        dagster_dbt_translator=Translator(),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="dbt",
+    )
+    def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
+        point_at(stores.endpoints().postgres)
+        yield from dbt.cli(["build"], context=context).stream()
+
+    return build
+
+
+@dg.asset(
+    key=["ops", "claims"],
+    deps=[["staging", "stg_sonik__claims"]],
+    group_name="unified",
+    owners=["team:data"],
+    kinds={"postgres"},
+    description="The append-only log of claims: who asked for which entity, and what became of it.",
+)
+def claims(stores: Stores) -> dg.MaterializeResult[Any]:
+    """Append the claims that are not in the log yet."""
+    started = time.monotonic()
+    with stores.postgres() as connection:
+        written = connection.execute(_APPEND_CLAIMS).rowcount
+    return dg.MaterializeResult(metadata={"rows_out": written, "seconds": round(time.monotonic() - started, 3)})
+
+
+_APPEND_CLAIMS = """
+insert into ops.claims (id, entity_ref, user_id, method, status, at)
+select ops.name_uuid('claims/' || record_id), entity_ref, user_id, method, status, at
+from staging.stg_sonik__claims
+where user_id is not null and status in ('pending', 'claimed', 'rejected', 'revoked', 'expired')
+on conflict (id) do nothing
+"""
+
+STAGING, UNIFIED, MARTS = dbt_part("staging"), dbt_part("unified"), dbt_part("marts")
+ASSETS = [STAGING, claims, UNIFIED, MARTS]
+RESOURCES = {"dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT))}
