@@ -1,0 +1,1 @@
+"""Sample exports and their generator; see README.md. The platform reads the files, imports nothing."""
