@@ -3,6 +3,7 @@
 It holds no connection between steps: dagster runs steps in processes of their own.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     import redis
 
     from resources.embedded import Endpoints
+
+
+# Every version is pinned: what is still beta in it does not change under us.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 class Stores(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     import falkordb
 
 GRAPHS = ("operations", "knowledge", "agent_memory")
-SCHEMAS = ("raw_directus", "raw_twenty", "raw_mongo", "raw_scraper", "raw_sonik", "identity", "unified", "marts")
+SCHEMAS = (
+    "raw_directus",
+    "raw_twenty",
+    "raw_mongo",
+    "raw_scraper",
+    "raw_sonik",
+    "identity",
+    "unified",
+    "marts",
+)
 
 _TABLES = """
 select format('%%I.%%I', n.nspname, c.relname)
@@ -22,7 +31,11 @@ where c.relkind = 'r' and n.nspname = any(%s)
 
 
 def report(
-    settings: Settings, connection: psycopg.Connection, graph: "falkordb.FalkorDB", outcome: Outcome, since: int
+    settings: Settings,
+    connection: psycopg.Connection,
+    graph: "falkordb.FalkorDB",
+    outcome: Outcome,
+    since: int,
 ) -> dict[str, Any]:
     """Return the report of a run that began at transaction `since` (see `mark`)."""
     passed = sum(outcome.checks.values())
@@ -37,7 +50,9 @@ def report(
         "checks": {"passed": passed, "failed": len(outcome.checks) - passed},
         "failed_checks": sorted(name for name, good in outcome.checks.items() if not good),
         "failures": outcome.failures,
-        "entities": dict(_rows(connection, "select entity_type, count(*) from unified.entities group by 1 order by 1")),
+        "entities": dict(
+            _rows(connection, "select entity_type, count(*) from unified.entities group by 1 order by 1")
+        ),
         "graph": graph_counts(graph),
         "vectors": vector_counts(settings),
         "ids_sha256": ids_sha256(connection),
@@ -59,7 +74,9 @@ def rows_written(connection: psycopg.Connection, since: int) -> int:
     """Count the rows that transactions from `since` on inserted or rewrote, by xmin, over all stages' tables."""
     tables = [row[0] for row in connection.execute(_TABLES, [list(SCHEMAS)])]
     # xmin has 32 bits and wraps: ages compare rightly, and frozen rows are older than anything.
-    young = " + ".join(f"(select count(*) from {t} where age(xmin) <= age(%(since)s::text::xid))" for t in tables)
+    young = " + ".join(
+        f"(select count(*) from {t} where age(xmin) <= age(%(since)s::text::xid))" for t in tables
+    )
     return _one(connection, f"select {young}", {"since": str(since % 2**32)}) if tables else 0
 
 

@@ -35,7 +35,9 @@ class Outcome:
         return sum(int(values.get(name, 0)) for values in self.metadata.values())
 
 
-def run(days: tuple[str, str], on_stage: Callable[[str, Outcome], None], *, instance: dg.DagsterInstance) -> Outcome:
+def run(
+    days: tuple[str, str], on_stage: Callable[[str, Outcome], None], *, instance: dg.DagsterInstance
+) -> Outcome:
     """Run everything from the first to the last day (UTC, both included) and return what happened.
 
     `on_stage` is called with the stage's name after each of its steps. A failed step is in `failures`.

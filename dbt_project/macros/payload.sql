@@ -40,3 +40,8 @@
 {% macro row_id(source, table, record_id) -%}
     ops.name_uuid('{{ source }}/{{ table }}/' || {{ record_id }})
 {%- endmacro %}
+
+{# A number as people write it: "45.000,00", "1,200", "12.3k" (migration 0004). #}
+{% macro amount(field) -%}
+    ops.amount(payload ->> '{{ field }}')
+{%- endmacro %}

@@ -6,7 +6,7 @@ Paths are JSONPath into one record. Where a path has several forms, the first th
 from dataclasses import dataclass, field
 
 Contract = dict[str, str]
-"""Field to kind: `text`, `number`, `time`, `list`. A present value of another kind is a dead letter."""
+"""Field to kind: `text`, `number`, `amount` (a number as people write it), `time`, `list`. A present value of another kind is a dead letter."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ TABLES = (
     _directus("artists", name="text", genres="list", instagram="text"),
     _directus(
         "events", name="text", date_start="text", venue="text", artists="list", genres="list",
-        price_min="number", price_max="number",
+        price_min="amount", price_max="amount",
     ),
     _directus("articles", title="text", published_at="time"),
     _directus("brands", name="text", instagram="text"),
@@ -88,8 +88,8 @@ TABLES = (
     _mongo("tickets", ("$.updatedAt",), price="number"),
     _mongo("engagement", ("$.at",), kind="text", at="time"),
     _scraper("venue_info", name="text", latitude="number", longitude="number", instagram="text"),
-    _scraper("event_listings", title="text", starts_at="text", artists="list", price="number"),
-    _scraper("artist_profiles", name="text", followers="number", genres="list"),
+    _scraper("event_listings", title="text", starts_at="text", artists="list", price="amount"),
+    _scraper("artist_profiles", name="text", followers="amount", genres="list"),
     SourceTable("sonik", "claims", ("claims.ndjson",), (), ("$.at",), contract={"at": "time"}),
     SourceTable("sonik", "code_modules", (), ID, contract={"imports": "list"}, snapshot=True),
     SourceTable("sonik", "agent_sessions", ("agent/sessions.ndjson",), (), ("$.at",), contract={"at": "time"}),

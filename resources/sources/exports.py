@@ -34,7 +34,9 @@ def read(folder: Path, table: SourceTable) -> Iterator[pl.DataFrame]:
 def check_folder(folder: Path) -> None:
     """Raise TerminalError where there is no such folder."""
     if not folder.is_dir():
-        raise TerminalError(f"exports folder {folder} does not exist: pass --exports DIR or set SONIK_EXPORTS")
+        raise TerminalError(
+            f"exports folder {folder} does not exist: pass --exports DIR or set SONIK_EXPORTS"
+        )
 
 
 def files(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
@@ -67,7 +69,7 @@ def _bson(path: Path, name: str) -> Iterator[pl.DataFrame]:
     from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        documents = (dumps(d, RELAXED_JSON_OPTIONS) for d in bson.decode_file_iter(file))
+        documents = (dumps(d, json_options=RELAXED_JSON_OPTIONS) for d in bson.decode_file_iter(file))
         for chunk in batched(documents, BATCH_ROWS):
             yield pl.DataFrame({"payload": chunk}, {"payload": pl.String}).with_columns(origin=pl.lit(name))
 

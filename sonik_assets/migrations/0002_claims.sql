@@ -4,7 +4,7 @@ create table ops.claims (
     entity_ref text not null,
     user_id text not null,
     method text,
-    status text not null check (status in ('pending', 'claimed', 'rejected', 'revoked', 'expired')),
+    status text not null check (status in ('pending', 'claimed', 'unclaimed', 'rejected', 'revoked', 'expired')),
     at timestamptz not null
 );
 create function ops.refuse_change() returns trigger

@@ -5,6 +5,7 @@ A file is named by its content, so reading the same day again writes nothing, an
 
 import hashlib
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
@@ -43,6 +44,7 @@ def _store_local(path: Path, content: bytes) -> bool:
         part.write_bytes(content)
         part.replace(path)  # a reader sees the whole file or none
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise TransientError(f"cannot write the lake at {path}: {error}; make room and run again") from error
     return True

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from resources.dagster import Stores
-from sonik_assets.unified.dbt import PROJECT, manifest, point_at
+from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, manifest, point_at
 
 
 class Translator(DagsterDbtTranslator):
@@ -32,8 +32,8 @@ def dbt_part(name: str) -> dg.AssetsDefinition:
     @dbt_assets(
         name=f"dbt_{name}",
         manifest=manifest(),
-        select=f"path:models/{name}",
-        dagster_dbt_translator=Translator(),
+        select=f"fqn:sonik.{name}",
+        dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="dbt",
     )
@@ -57,17 +57,19 @@ def claims(stores: Stores) -> dg.MaterializeResult[Any]:
     started = time.monotonic()
     with stores.postgres() as connection:
         written = connection.execute(_APPEND_CLAIMS).rowcount
-    return dg.MaterializeResult(metadata={"rows_out": written, "seconds": round(time.monotonic() - started, 3)})
+    return dg.MaterializeResult(
+        metadata={"rows_out": written, "seconds": round(time.monotonic() - started, 3)}
+    )
 
 
 _APPEND_CLAIMS = """
 insert into ops.claims (id, entity_ref, user_id, method, status, at)
 select ops.name_uuid('claims/' || record_id), entity_ref, user_id, method, status, at
 from staging.stg_sonik__claims
-where user_id is not null and status in ('pending', 'claimed', 'rejected', 'revoked', 'expired')
+where user_id is not null and status in ('pending', 'claimed', 'unclaimed', 'rejected', 'revoked', 'expired')
 on conflict (id) do nothing
 """
 
 STAGING, UNIFIED, MARTS = dbt_part("staging"), dbt_part("unified"), dbt_part("marts")
 ASSETS = [STAGING, claims, UNIFIED, MARTS]
-RESOURCES = {"dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT))}
+RESOURCES = {"dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=EXECUTABLE)}

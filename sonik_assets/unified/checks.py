@@ -44,7 +44,12 @@ def invariant(model: str, name: str, query: str) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=not found,
             severity=dg.AssetCheckSeverity.ERROR,
-            metadata={"expected": 0, "found": len(found), "sample": found[:20], "sql": dg.MetadataValue.md(query)},
+            metadata={
+                "expected": 0,
+                "found": len(found),
+                "sample": found[:20],
+                "sql": dg.MetadataValue.md(query),
+            },
         )
 
     return check

@@ -11,6 +11,7 @@ from resources.errors import TerminalError
 from resources.settings import ROOT
 
 PROJECT = ROOT / "dbt_project"
+EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
 MANIFEST = PROJECT / "target" / "manifest.json"
 _SOURCES = ("dbt_project.yml", "profiles.yml", "macros", "models", "tests")
 
@@ -18,9 +19,19 @@ _SOURCES = ("dbt_project.yml", "profiles.yml", "macros", "models", "tests")
 def manifest() -> Path:
     """Return the project's manifest, parsing the project again where a file is newer than it (5 s)."""
     if not MANIFEST.exists() or MANIFEST.stat().st_mtime < _newest():
-        command = [str(Path(sys.executable).with_name("dbt")), "--quiet", "parse", "--project-dir", str(PROJECT)]
+        command = [
+            str(Path(sys.executable).with_name("dbt")),
+            "--quiet",
+            "parse",
+            "--project-dir",
+            str(PROJECT),
+        ]
         done = subprocess.run(  # noqa: S603 - our own project, no outside input
-            [*command, "--profiles-dir", str(PROJECT)], capture_output=True, text=True, check=False, cwd=PROJECT
+            [*command, "--profiles-dir", str(PROJECT)],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=PROJECT,
         )
         if done.returncode:
             raise TerminalError(f"dbt cannot parse {PROJECT}: {done.stdout[-2000:]}{done.stderr[-2000:]}")

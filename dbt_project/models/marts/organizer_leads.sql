@@ -1,6 +1,6 @@
 {{ config(
     unique_key="organization_id",
-    post_hook=[constrain("organizer_leads_pkey", "primary key (organization_id)")],
+    post_hook=["{{ constrain('organizer_leads_pkey', 'primary key (organization_id)') }}"],
 ) }}
 {#
     Unclaimed organizers by the traffic that Sonik sent them (FR-7).

@@ -1,7 +1,7 @@
 {{ config(
     unique_key="event_id",
     indexes=[{"columns": ["city", "local_date"]}],
-    post_hook=[constrain("whats_on_pkey", "primary key (event_id)")],
+    post_hook=["{{ constrain('whats_on_pkey', 'primary key (event_id)') }}"],
 ) }}
 {# What is on, when and where (FR-6): one row an event that has a day. #}
 with line_ups as (

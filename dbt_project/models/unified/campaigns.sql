@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=[constrain("campaigns_pkey", "primary key (id)")]) }}
+{{ config(unique_key="id", post_hook=["{{ constrain('campaigns_pkey', 'primary key (id)') }}"]) }}
 select
     {{ row_id('directus', 'campaigns', 'c.record_id') }} as id,
     coalesce(c.name, c.record_id) as name,

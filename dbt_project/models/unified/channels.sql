@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=[constrain("channels_pkey", "primary key (id)")]) }}
+{{ config(unique_key="id", post_hook=["{{ constrain('channels_pkey', 'primary key (id)') }}"]) }}
 {# Every channel that engagement or a campaign names. #}
 with named as (
     select lower(channel) as platform from {{ ref('stg_mongo__engagement') }}

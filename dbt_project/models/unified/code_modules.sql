@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=[constrain("code_modules_pkey", "primary key (id)")]) }}
+{{ config(unique_key="id", post_hook=["{{ constrain('code_modules_pkey', 'primary key (id)') }}"]) }}
 {# Importance: the share of the tree's modules that import this one directly. #}
 with imports as (
     select m.path, i.imported
@@ -6,7 +6,11 @@ with imports as (
     cross join lateral unnest(m.imports) as i (imported)
 ),
 
-importers as (select imported, count(*) as importers from imports group by imported)
+importers as (
+    select imported, count(*) as importers
+    from imports
+    group by imported
+)
 
 select
     {{ row_id('sonik', 'code_modules', 'm.path') }} as id,

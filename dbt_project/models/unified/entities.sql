@@ -1,11 +1,8 @@
 {{ config(
     unique_key="id",
     post_hook=[
-        constrain("entities_pkey", "primary key (id)"),
-        constrain(
-            "entities_canonical_key",
-            "unique (entity_type, canonical_scheme, canonical_id) deferrable initially deferred"
-        ),
+        "{{ constrain('entities_pkey', 'primary key (id)') }}",
+        "{{ constrain('entities_canonical_key', 'unique (entity_type, canonical_scheme, canonical_id) deferrable initially deferred') }}",
     ],
 ) }}
 {#

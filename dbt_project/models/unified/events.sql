@@ -1,8 +1,8 @@
 {{ config(
     unique_key="id",
     post_hook=[
-        constrain("events_pkey", "primary key (id)"),
-        constrain("events_event_key", "unique (event_key) deferrable initially deferred"),
+        "{{ constrain('events_pkey', 'primary key (id)') }}",
+        "{{ constrain('events_event_key', 'unique (event_key) deferrable initially deferred') }}",
     ],
 ) }}
 {# One row an event, merged from every record that describes it: the CMS before the scrapers, then the newer. #}

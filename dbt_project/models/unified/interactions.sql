@@ -1,7 +1,6 @@
 {{ config(
     unique_key=["id", "at"],
-    pre_hook="select ops.ensure_months('unified.interactions', (select min(at) from " ~ ref('stg_mongo__engagement')
-        ~ "), (select max(at) from " ~ ref('stg_mongo__engagement') ~ "))",
+    pre_hook="select ops.ensure_months('unified.interactions', min(at), max(at)) from {{ ref('stg_mongo__engagement') }}",
 ) }}
 {# What visitors did. The table is partitioned by month: migration 0003 makes it, this model only fills it. #}
 with visitors as (

@@ -36,8 +36,12 @@ uses as (
     where i.kind in ('feature_use', 'feedback')
 ),
 
-users as (select feature_id, person_id, count(*) as times, max(at) as at from uses
-    where kind = 'feature_use' and person_id is not null group by feature_id, person_id),
+users as (
+    select feature_id, person_id, max(at) as at
+    from uses
+    where kind = 'feature_use' and person_id is not null
+    group by feature_id, person_id
+),
 
 buyers as (
     select person_id, currency, sum(amount) as amount

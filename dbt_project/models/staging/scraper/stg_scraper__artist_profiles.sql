@@ -2,7 +2,7 @@ select
     record_id,
     {{ text('name') }} as name,
     {{ text('instagram') }} as instagram,
-    {{ typed('followers', 'bigint') }} as followers,
+    {{ amount('followers') }} as followers,
     {{ texts('genres') }} as genres,
     {{ text('city') }} as city,
     {{ text('country') }} as country,

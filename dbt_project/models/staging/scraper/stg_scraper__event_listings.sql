@@ -14,7 +14,7 @@ select
     {{ text('organizer_name') }} as organizer_name,
     {{ text('organizer_instagram') }} as organizer_instagram,
     {{ text('ticket_url') }} as ticket_url,
-    {{ typed('price', 'numeric') }} as price,
+    {{ amount('price') }} as price,
     {{ text('currency') }} as currency,
     {{ texts('genres') }} as genres,
     {{ text('url') }} as url,

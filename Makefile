@@ -1,0 +1,50 @@
+# Everything from a bare machine: Python 3 (any), git, make and a C compiler are enough.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo ui test check bench test-live clean
+SHELL := /bin/bash
+
+BIN := .venv/bin
+SONIK := $(BIN)/sonik
+MANIFEST := dbt_project/target/manifest.json
+DBT_SOURCES := $(shell find dbt_project \( -name target -o -name logs -o -name dbt_packages \) -prune -o -type f -print)
+SCALE ?= 1
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready $(MANIFEST) ## Install everything into .venv (a second call does nothing)
+
+.venv/.ready: requirements.lock pyproject.toml scripts/bootstrap.sh
+	@scripts/bootstrap.sh
+
+$(MANIFEST): .venv/.ready $(DBT_SOURCES)
+	@echo "parsing the dbt project"
+	@$(BIN)/dbt --quiet parse --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project
+	@touch $@
+
+demo: setup ## Run all stages on the sample and show what came out
+	@$(SONIK) demo
+
+ui: setup ## Serve the Dagster UI on 127.0.0.1:3000 (Ctrl-C ends it)
+	@$(SONIK) ui
+
+test: setup ## Run the tests against real servers
+	@$(BIN)/pytest
+
+check: setup ## Lint and type-check everything
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project/models
+	$(BIN)/lint-imports
+
+bench: setup ## Measure; ONLY=name for one benchmark, SCALE=n for more data
+	@$(BIN)/python -m benchmarks --scale "$(SCALE)" $(if $(ONLY),--only "$(ONLY)")
+
+test-live: setup ## Run the tests that need outside servers
+	@$(BIN)/pytest -m live -n 0 -rs || { [ $$? -eq 5 ] && echo "no live tests: they need servers set as in .env.example"; }
+
+clean: ## Stop the servers; remove their data, .venv and caches
+	@if [ -x $(SONIK) ]; then $(SONIK) down --delete; fi
+	rm -rf .sonik .venv .uv dbt_project/target dbt_project/logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

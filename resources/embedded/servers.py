@@ -1,0 +1,133 @@
+"""The set of servers as one thing: up, down, where they are, how they do.
+
+A server whose URL is set is never started or stopped here, only reached.
+"""
+
+from dataclasses import dataclass
+
+from resources.embedded import account, postgres, processes, redis
+from resources.embedded.layout import Layout, prepare, remove
+from resources.embedded.urls import (
+    for_libpq,
+    for_postgres_socket,
+    for_redis_socket,
+    for_sqlalchemy,
+    redacted,
+    with_database,
+)
+from resources.errors import TerminalError, TransientError
+from resources.settings import Settings
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where every server is: libpq, SQLAlchemy (psycopg2), and redis-py URLs."""
+
+    postgres: str
+    dagster_postgres: str
+    falkordb: str
+    redis: str
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """One server as seen now. `url` has no password; `pid` is known of embedded servers only."""
+
+    name: str
+    embedded: bool
+    running: bool
+    version: str | None
+    url: str
+    pid: int | None
+    problem: str | None = None
+
+
+def up(settings: Settings) -> Endpoints:
+    """Start what is embedded and not running, create the databases, return where everything is."""
+    from resources.embedded import databases
+
+    layout = Layout(settings.home)
+    try:
+        if _embeds_postgres(settings) or _embeds_redis(settings):
+            with processes.lock(layout.home):
+                _start(settings, layout)
+        found = _addresses(settings, layout)
+        with processes.lock(layout.home):
+            databases.ensure(found.postgres)
+            databases.ensure(for_libpq(found.dagster_postgres))
+    except OSError as error:
+        raise TerminalError(f"cannot prepare the servers under {layout.home}: {error}") from error
+    return found
+
+
+def down(settings: Settings) -> None:
+    """Stop the embedded servers; given ones are not touched."""
+    layout = Layout(settings.home)
+    if layout.home.is_dir():
+        with processes.lock(layout.home):
+            redis.stop(layout)
+            postgres.stop(layout)
+
+
+def delete(settings: Settings) -> None:
+    """Stop the embedded servers and delete their data, sockets and logs, wherever those are."""
+    down(settings)
+    remove(Layout(settings.home))
+
+
+def endpoints(settings: Settings) -> Endpoints:
+    """Return where everything is, starting nothing; TransientError if an embedded server is down."""
+    layout = Layout(settings.home)
+    if _embeds_postgres(settings) and not processes.accepts(layout.postgres_socket):
+        raise TransientError(f"PostgreSQL of {layout.home} is not running: run `sonik up`")
+    if _embeds_redis(settings) and not processes.accepts(layout.redis_socket):
+        raise TransientError(f"FalkorDB/Redis of {layout.home} is not running: run `sonik up`")
+    return _addresses(settings, layout)
+
+
+def status(settings: Settings) -> list[ServerStatus]:
+    """Ask every server, within seconds, whatever state it is in."""
+    from resources.embedded.versions import falkordb_version, postgres_version, redis_version
+
+    layout = Layout(settings.home)
+    found = _addresses(settings, layout)
+    postgres_pid, redis_pid = postgres.pid(layout), redis.pid(layout)
+    asked = (
+        ("postgres", settings.postgres_url, found.postgres, postgres_pid, postgres_version),
+        ("falkordb", settings.falkordb_url, found.falkordb, redis_pid, falkordb_version),
+        ("redis", settings.redis_url, found.redis, redis_pid, redis_version),
+    )
+    result = []
+    for name, given, url, pid, version_of in asked:
+        version, problem = version_of(url)
+        pid = None if given else pid
+        result.append(ServerStatus(name, not given, problem is None, version, redacted(url), pid, problem))
+    return result
+
+
+def _start(settings: Settings, layout: Layout) -> None:
+    user = account.for_postgres(layout.postgres_data) if _embeds_postgres(settings) else None
+    prepare(layout, user)
+    if _embeds_redis(settings):
+        redis.start(layout)
+    if _embeds_postgres(settings):
+        postgres.start(layout, user)
+
+
+def _addresses(settings: Settings, layout: Layout) -> Endpoints:
+    main = settings.postgres_url or for_postgres_socket(layout.postgres_folder, "sonik")
+    socket = for_redis_socket(layout.redis_socket)
+    return Endpoints(
+        postgres=for_libpq(main),
+        dagster_postgres=for_sqlalchemy(settings.dagster_postgres_url or with_database(main, "dagster")),
+        falkordb=settings.falkordb_url or socket,
+        redis=settings.redis_url or socket,
+    )
+
+
+def _embeds_postgres(settings: Settings) -> bool:
+    return settings.postgres_url is None
+
+
+def _embeds_redis(settings: Settings) -> bool:
+    return settings.falkordb_url is None or settings.redis_url is None

@@ -1,0 +1,57 @@
+"""Pure functions on server URLs: build one for a socket, change its database, hide its password."""
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+REDACTED = "***"
+
+
+def for_postgres_socket(folder: Path, database: str) -> str:
+    """Return the libpq URI of a database behind the Unix socket in `folder`."""
+    return f"postgresql://postgres@/{database}?host={quote(str(folder))}"
+
+
+def for_redis_socket(socket: Path) -> str:
+    """Return the URL that redis-py and falkordb-py take for a Unix socket."""
+    return f"unix://{quote(str(socket))}"
+
+
+def with_database(url: str, database: str) -> str:
+    """Return the PostgreSQL URL of another database on the same server."""
+    parts = urlsplit(url)
+    # urlunsplit drops an empty host's slashes ("postgresql:///x"), hence by hand.
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc}/{database}{query}"
+
+
+def for_sqlalchemy(url: str) -> str:
+    """Name the driver: SQLAlchemy's default is another one from 2.1 on, and Dagster ships psycopg2."""
+    _, _, rest = url.partition("://")
+    return f"postgresql+psycopg2://{rest}"
+
+
+def for_libpq(url: str) -> str:
+    """Drop SQLAlchemy's driver suffix, which libpq does not know."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
+def database_of(url: str) -> str:
+    """Return the database that a PostgreSQL URL names, or an empty string."""
+    return urlsplit(url).path.lstrip("/")
+
+
+def redacted(url: str) -> str:
+    """Hide the password, keeping everything that tells a person which server this is."""
+    parts = urlsplit(url)
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    netloc = f"{name}:{REDACTED}@{host}" if colon else f"{user}{at}{host}"
+    query = "&".join(_without_secret(pair) for pair in parts.query.split("&"))
+    shown = urlunsplit(("", "", parts.path, query, ""))
+    return f"{parts.scheme}://{netloc}{shown}"
+
+
+def _without_secret(pair: str) -> str:
+    key, equals, _ = pair.partition("=")
+    return f"{key}={REDACTED}" if equals and "password" in key.lower() else pair

@@ -1,0 +1,136 @@
+"""`sonik demo` and `sonik run`: the whole platform over a folder of exports, with progress and a report."""
+
+import dataclasses
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from resources.errors import SonikError, TerminalError
+from resources.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sonik_assets.runs import Outcome
+
+Exports = Annotated[
+    Path | None, typer.Option(help="Folder of exports; SONIK_EXPORTS or sample_data by default.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(demo)
+    app.command(name="run")(run_range)
+
+
+def demo(exports: Exports = None) -> None:
+    """Run every stage over all days of the exports, then show what came of it."""
+    settings = _settings(exports)
+    from resources.sources import exports as folder
+
+    folder.check_folder(settings.exports)
+    report = _run(settings, folder.span(settings.exports))
+    from sonik_assets.cli import demo_table
+
+    path = settings.home / "demo_report.json"
+    path.write_text(json.dumps(report, indent=2) + "\n")
+    demo_table.show(report, path)
+    _stop_on_failure(report)
+
+
+def run_range(
+    exports: Exports = None,
+    partitions: Annotated[str | None, typer.Option(help="Days FROM..TO (UTC); all by default.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Run every stage over a range of days, in one run."""
+    settings = _settings(exports)
+    from resources.sources import exports as folder
+
+    folder.check_folder(settings.exports)
+    report = _run(settings, _days(partitions) if partitions else folder.span(settings.exports))
+    from sonik_assets.cli import demo_table
+
+    if as_json:
+        typer.echo(json.dumps(report, indent=2))
+    else:
+        demo_table.show(report, None)
+    _stop_on_failure(report)
+
+
+def _settings(exports: Path | None) -> Settings:
+    if exports:
+        # The run's steps read the environment, in this process and in others.
+        os.environ["SONIK_EXPORTS"] = str(exports.absolute())
+    return Settings.from_env()
+
+
+def _days(text: str) -> tuple[str, str]:
+    from sonik_assets.partitions import DAILY
+
+    first, _, last = text.partition("..")
+    days = (first, last or first)
+    if not all(DAILY.has_partition_key(day) for day in days) or days[0] > days[1]:
+        raise typer.BadParameter(
+            f"{text!r} is no range of days such as 2026-10-01..2026-10-31 (first day {DAILY.get_first_partition_key()},"
+            f" last {DAILY.get_last_partition_key()})"
+        )
+    return days
+
+
+def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
+    from rich.console import Console
+
+    from resources import embedded
+    from resources.stores import falkordb, postgres
+    from sonik_assets.cli.servers import variables
+
+    console, started = Console(stderr=True), time.monotonic()
+    console.print(f"[bold]sonik[/] {settings.exports}, days {days[0]} to {days[1]}")
+    endpoints = embedded.up(settings)
+    os.environ |= variables(settings, endpoints.dagster_postgres)
+    Path(os.environ["SONIK_DAGSTER_FILES"]).mkdir(parents=True, exist_ok=True)
+    _line(console, "servers", "PostgreSQL 18, FalkorDB and Redis are up", time.monotonic() - started)
+    from sonik_assets import report, runs
+
+    with postgres.connect(endpoints.postgres) as connection:
+        since = report.mark(connection)
+    with runs.open_instance() as instance:
+        outcome = runs.run(days, _Progress(console), instance=instance)
+    if not outcome.success and not outcome.metadata.get("unified/entities"):
+        raise TerminalError(
+            f"the run failed: {'; '.join(outcome.failures) or 'see its log'}; "
+            "nothing was half-written: mend the cause and run again"
+        )
+    with postgres.connect(endpoints.postgres) as connection:
+        found = report.report(settings, connection, falkordb.connect(endpoints.falkordb), outcome, since)
+    return {**found, "days": list(days), "seconds": round(time.monotonic() - started, 2)}
+
+
+class _Progress:
+    """Prints a line whenever a stage has more to say: its steps done so far, its rows, its seconds."""
+
+    def __init__(self, console: "Console") -> None:
+        self.console, self.stage = console, ""
+
+    def __call__(self, stage: str, outcome: "Outcome") -> None:
+        if stage != self.stage:
+            self.stage = stage
+            self.console.print(f"  [cyan]{stage:<9}[/] …", highlight=False)
+
+
+def _line(console: "Console", stage: str, text: str, seconds: float) -> None:
+    console.print(f"  [cyan]{stage:<9}[/] {text} ({seconds:.1f} s)", highlight=False)
+
+
+def _stop_on_failure(report: dict[str, Any]) -> None:
+    if report["failed_checks"]:
+        raise SonikError(f"checks failed: {', '.join(report['failed_checks'])}; open them with `sonik ui`")
+    if not report["success"]:
+        raise SonikError(f"the run failed: {'; '.join(report['failures'])}; mend the cause and run again")

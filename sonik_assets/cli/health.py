@@ -1,0 +1,103 @@
+"""What `sonik doctor` checks. Each check looks at one thing, changes nothing, and knows how to fix it."""
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from resources import embedded, minilm
+from resources.embedded.layout import Layout, socket_fits
+from resources.errors import SonikError
+from resources.settings import ROOT, Settings
+
+FREE_GIGABYTES = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's result; `fix` is what to do when it is not ok."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Run every check; one that breaks is a finding too."""
+    findings = [_python(), _disk(settings), _socket_length(settings), _manifest(), _weights(settings)]
+    findings += _servers(settings)
+    findings += [_asked(settings, *question) for question in POSTGRES_QUESTIONS]
+    return findings
+
+
+def _python() -> Finding:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Finding("Python 3.12", version == "3.12", version, "run `make setup`")
+
+
+def _disk(settings: Settings) -> Finding:
+    existing = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(existing).free / 1e9
+    fix = f"free {FREE_GIGABYTES} GB, or set SONIK_HOME to a folder on another disk"
+    return Finding("disk space", free >= FREE_GIGABYTES, f"{free:.1f} GB free on {existing}", fix)
+
+
+def _socket_length(settings: Settings) -> Finding:
+    folder = Layout(settings.home).postgres_folder
+    found = str(folder) if socket_fits(settings.home) else f"SONIK_HOME is long, sockets are in {folder}"
+    # A long home is no fault once `sonik up` has placed the sockets elsewhere.
+    placed = socket_fits(settings.home) or (settings.home / "run").is_symlink()
+    return Finding("socket path", placed, found, "run `sonik up`: it puts sockets in a short folder")
+
+
+def _manifest() -> Finding:
+    manifest = ROOT / "dbt_project" / "target" / "manifest.json"
+    found = "parsed" if manifest.is_file() else f"{manifest} is missing"
+    return Finding("dbt manifest", manifest.is_file(), found, "run `make setup`")
+
+
+def _weights(settings: Settings) -> Finding:
+    if settings.embedder != "minilm":
+        return Finding("embedder", ok=True, found=settings.embedder, fix="")
+    try:
+        weights = minilm.verified("model.safetensors", minilm.folder())
+    except SonikError as error:
+        return Finding("embedder", ok=False, found=str(error), fix="run `make setup`")
+    return Finding("embedder", ok=True, found=str(weights), fix="")
+
+
+def _servers(settings: Settings) -> list[Finding]:
+    fix = {True: "run `sonik up`", False: "start that server, or check its URL"}
+    return [
+        Finding(each.name, each.running, each.version or each.problem or "", fix[each.embedded])
+        for each in embedded.status(settings)
+    ]
+
+
+POSTGRES_QUESTIONS: tuple[tuple[str, str, Callable[[str], bool], str], ...] = (
+    (
+        "wal_level",
+        "show wal_level",
+        lambda found: found == "logical",
+        "set wal_level = logical on the server and restart it: the change feed needs it",
+    ),
+    (
+        "pgvector",
+        "select coalesce(max(default_version), 'none') from pg_available_extensions where name = 'vector'",
+        lambda found: found != "none",
+        "install pgvector on the server",
+    ),
+)
+
+
+def _asked(settings: Settings, name: str, question: str, good: Callable[[str], bool], fix: str) -> Finding:
+    from resources.stores import postgres
+
+    try:
+        with postgres.connect(embedded.endpoints(settings).postgres, timeout_seconds=5) as connection:
+            row = connection.execute(question.encode()).fetchone()
+    except SonikError as error:
+        return Finding(name, ok=False, found=str(error), fix="start PostgreSQL first")
+    found = str(row[0]) if row else "no answer"
+    return Finding(name, good(found), found, fix)

@@ -1,0 +1,1 @@
+"""FalkorDB: the three graphs as projections of `unified.*`. Truth stays in PostgreSQL."""

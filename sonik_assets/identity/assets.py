@@ -1,0 +1,74 @@
+"""The assets of identity: one step, one transaction, three tables. The work is in `resolve.py`."""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from resources.dagster import Stores
+
+if TYPE_CHECKING:
+    from sonik_assets.identity.resolve import Report
+
+STAGING = [dg.AssetKey(["staging", name]) for name in ("mentions", "event_mentions", "visitor_evidence")]
+_OUTPUTS = {
+    "identifiers": "Normalised identifiers of every record (Instagram, domain, Places id, e-mail, phone).",
+    "entity_map": "Which entity each source record is; ids never change, merges leave a redirect.",
+    "visitors": "Which known user an anonymous visitor is, and from when to when.",
+}
+
+
+@dg.multi_asset(
+    name="identity",
+    specs=[
+        dg.AssetSpec(
+            ["identity", name],
+            deps=STAGING,
+            group_name="identity",
+            owners=["team:data"],
+            kinds={"postgres", "polars"},
+            description=description,
+        )
+        for name, description in _OUTPUTS.items()
+    ],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    pool="postgres_identity",
+)
+def identity(stores: Stores) -> Iterator[dg.MaterializeResult[Any]]:
+    """Resolve all mentions into entities, in one transaction under one lock."""
+    from resources.places import open_places
+    from sonik_assets.identity.normalize.text import name_key
+    from sonik_assets.identity.resolve import resolve
+
+    started = time.monotonic()
+    with stores.postgres() as connection:
+        report = resolve(connection, open_places(stores.settings().exports, name_key))
+    seconds = round(time.monotonic() - started, 3)
+    for name, facts in _facts(report).items():
+        rows = {"rows_out": report.rows[name], "rows_written": report.written[name].total, "seconds": seconds}
+        yield dg.MaterializeResult(asset_key=["identity", name], metadata={**rows, **facts})
+
+
+def _facts(report: "Report") -> dict[str, dict[str, Any]]:
+    """Return rows in and rejected, and the breakdowns that explain them, by output."""
+    return {
+        "identifiers": {
+            "rows_in": report.mentions,
+            "rows_rejected": sum(report.refused.values()),
+            "refused": report.refused,
+            "weak_values": report.weak,
+            "places": report.places,
+        },
+        "entity_map": {
+            "rows_in": report.mentions,
+            "rows_rejected": report.unresolved,
+            "entities": report.entities,
+            "changes": report.changes,
+            "time_warnings": report.warnings,
+        },
+        "visitors": {"rows_in": report.evidence, "rows_rejected": report.evidence_unused},
+    }
+
+
+ASSETS = [identity]

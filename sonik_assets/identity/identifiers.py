@@ -1,0 +1,92 @@
+"""Mentions -> normalised identifiers (long form) and comparable names. Pure polars.
+
+A mention is one place in a source that speaks of a thing; `row` numbers it within its frame.
+"""
+
+import polars as pl
+
+from sonik_assets.identity.normalize import Refused
+from sonik_assets.identity.normalize.columns import normalize_column
+from sonik_assets.identity.normalize.contacts import normalize_email, normalize_phone
+from sonik_assets.identity.normalize.countries import normalize_country
+from sonik_assets.identity.normalize.domains import normalize_domain
+from sonik_assets.identity.normalize.instagram import normalize_instagram
+from sonik_assets.identity.normalize.text import fold, name_key
+
+REF = ("source", "table_name", "record_id")
+MENTIONS = {
+    **dict.fromkeys((*REF, "entity_type"), pl.String),
+    "embedded": pl.Boolean,
+    **dict.fromkeys(("name", "address", "city", "country"), pl.String),
+    **dict.fromkeys(("latitude", "longitude"), pl.Float64),
+    **dict.fromkeys(("website", "instagram", "phone", "email", "google_place_id", "user_id"), pl.String),
+    **dict.fromkeys(("updated_at", "first_seen_at"), pl.Datetime("us", "UTC")),
+}
+"""The columns of staging.mentions and their types."""
+
+
+def prepare(mentions: pl.DataFrame) -> pl.DataFrame:
+    """Add `row`, `name_key`, `city_key` and `country_code`, in an order that the input's does not decide."""
+    rows = mentions.sort(REF).with_row_index("row")
+    keys = (
+        ("name_key", "name", name_key),
+        ("city_key", "city", fold),
+        ("country_code", "country", normalize_country),
+    )
+    return rows.with_columns(
+        normalize_column(rows[column], normalizer)["value"].replace("", None).alias(name)
+        for name, column, normalizer in keys
+    )
+
+
+def identifiers(mentions: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return `row`, `scheme`, `value` of prepared mentions, and how many values were refused by reason."""
+    found, refused = [], []
+    for scheme, column, normalizer in (
+        ("google_places_id", "google_place_id", _as_is),
+        ("instagram_url", "instagram", normalize_instagram),
+        ("domain", "website", normalize_domain),
+        ("email", "email", normalize_email),
+        ("source_id", "user_id", _as_is),
+    ):
+        values = normalize_column(mentions[column], normalizer)
+        found.append(_long(mentions, scheme, values))
+        refused.append(values["reason"])
+    phones = _phones(mentions)
+    found.append(_long(mentions, "phone", phones))
+    refused.append(phones["reason"])
+    # An Instagram profile given as the website is an Instagram profile.
+    profiles = normalize_column(mentions["website"], _instagram_only)
+    found.append(_long(mentions, "instagram_url", profiles))
+    counts = pl.concat(refused).drop_nulls().value_counts(sort=True)
+    return pl.concat(found).unique(maintain_order=True), dict(counts.iter_rows())
+
+
+def _long(mentions: pl.DataFrame, scheme: str, values: pl.DataFrame) -> pl.DataFrame:
+    rows = mentions.select("row", value=values["value"]).filter(pl.col("value").is_not_null())
+    return rows.select("row", pl.lit(scheme).alias("scheme"), "value")
+
+
+def _phones(mentions: pl.DataFrame) -> pl.DataFrame:
+    """Normalise by distinct (country, phone): the same digits are other numbers elsewhere."""
+    pairs = mentions.select(
+        pl.when(pl.col("phone").str.strip_chars() != "").then(
+            pl.concat_str(pl.col("country_code").fill_null(""), "phone", separator="|")
+        )
+    ).to_series()
+    return normalize_column(pairs, _phone)
+
+
+def _phone(pair: str) -> str:
+    country, _, text = pair.partition("|")
+    return normalize_phone(text, country or None)
+
+
+def _as_is(text: str) -> str:
+    return text.strip()
+
+
+def _instagram_only(text: str) -> str:
+    if "instagr" not in text.lower():
+        raise Refused("instagram: another site")
+    return normalize_instagram(text)

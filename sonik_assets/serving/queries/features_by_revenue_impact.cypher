@@ -1,0 +1,8 @@
+// answers: which features earn the most
+// graph: knowledge
+// param: limit int = 20 — at most so many features
+// example: sonik query features_by_revenue_impact
+MATCH (feature:Feature)-[impact:IMPACTS]->(:Revenue)
+RETURN feature.name AS feature, feature.suite AS suite, feature.revenue_impact AS revenue_impact,
+       max(impact.weight) AS weight, feature.id AS id
+ORDER BY revenue_impact DESC, weight DESC, id LIMIT $limit

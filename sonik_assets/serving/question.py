@@ -1,0 +1,68 @@
+"""A search as it was asked: text and filters, checked once, and what follows from them. No I/O here."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+
+from resources.errors import TerminalError
+from resources.stores.lancedb import quoted
+
+MAX_LIMIT = 100
+MAX_TEXT = 2000
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is looked for. `city` and `genre` are compared without accents and case; dates are inclusive."""
+
+    text: str
+    city: str | None = None
+    date_from: date | None = None
+    date_to: date | None = None
+    genre: str | None = None
+    kind: str | None = None
+    limit: int = 10
+
+    def __post_init__(self) -> None:
+        """Bring the text to one spelling of spaces; raises TerminalError for what cannot be searched."""
+        object.__setattr__(self, "text", " ".join(self.text.replace("\0", " ").split())[:MAX_TEXT])
+        if not self.text:
+            raise TerminalError("there is nothing to search for: give a few words")
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise TerminalError(f"limit {self.limit} is not between 1 and {MAX_LIMIT}")
+
+    @property
+    def prompt(self) -> str:
+        """The text as the cache compares it: case aside, `Techno` and `techno` are one question."""
+        return self.text.casefold()
+
+    @property
+    def scope(self) -> str:
+        """A hash of all that must be equal, not similar, for two questions to share an answer.
+
+        Numbers are part of it: a sentence encoder puts 2 January and 3 January at distance 0.004.
+        """
+        dates = [day and day.isoformat() for day in (self.date_from, self.date_to)]
+        city, genre = (value and folded(value) for value in (self.city, self.genre))
+        parts = [city, *dates, genre, self.kind, self.limit, re.findall(r"\d+", self.text)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def condition(self) -> str | None:
+        """Return the filters as a condition over the columns of a vector table, or None without filters."""
+        parts = [
+            self.city and f"city_key = {quoted(folded(self.city))}",
+            self.genre and f"array_has(genre_keys, {quoted(folded(self.genre))})",
+            self.kind and f"kind = {quoted(self.kind)}",
+            self.date_from and f"local_date >= date '{self.date_from.isoformat()}'",
+            self.date_to and f"local_date <= date '{self.date_to.isoformat()}'",
+        ]
+        return " and ".join(part for part in parts if part) or None
+
+
+def folded(text: str) -> str:
+    """Return the text without accents, case and outer spaces, as `vectors.documents.folded` does."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.category(c).startswith("M")).lower().strip()

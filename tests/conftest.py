@@ -1,0 +1,64 @@
+"""Fixtures for everything that needs real servers: one set per test process, an empty database per test."""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from falkordb import FalkorDB
+
+from resources import embedded
+from resources.embedded.urls import with_database
+from resources.settings import Settings
+from resources.stores import falkordb as falkordb_store
+
+GRAPHS = ("operations", "knowledge", "agent_memory")
+
+
+@pytest.fixture(scope="session")
+def settings() -> Iterator[Settings]:
+    """Return settings of a fresh home whose servers are up; all of it is gone after the session."""
+    # Not pytest's own folder: that one is closed to the account that PostgreSQL runs as under root.
+    home = Path(tempfile.mkdtemp(prefix="sonik-test-"))
+    found = replace(Settings.from_env({"SONIK_HOME": str(home)}), lake_uri=str(home / "lake"))
+    try:
+        embedded.up(found)
+        yield found
+    finally:
+        embedded.delete(found)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def endpoints(settings: Settings) -> embedded.Endpoints:
+    """Return where the session's servers are."""
+    return embedded.endpoints(settings)
+
+
+@pytest.fixture
+def database(endpoints: embedded.Endpoints) -> Iterator[str]:
+    """Return the URL of a fresh empty database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
+        connection.execute(f"create database {name} template template0")
+        yield with_database(endpoints.postgres, name)
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def falkordb(endpoints: embedded.Endpoints) -> Iterator[FalkorDB]:
+    """Return a FalkorDB client; our three graphs do not exist before and after."""
+    client = falkordb_store.connect(endpoints.falkordb)
+    _delete_graphs(client)
+    yield client
+    _delete_graphs(client)
+    client.close()
+
+
+def _delete_graphs(client: FalkorDB) -> None:
+    for name in set(client.list_graphs()) & set(GRAPHS):
+        client.select_graph(name).delete()

@@ -1,0 +1,110 @@
+"""The contract of a record, judged without any server."""
+
+import json
+from datetime import UTC, datetime
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resources.sources import batches, debezium
+from resources.sources.catalogue import TABLES, SourceTable
+
+
+def table(relation: str) -> SourceTable:
+    return next(t for t in TABLES if t.relation == relation)
+
+
+def annotate(relation: str, *lines: str) -> list[dict]:
+    frame = pl.DataFrame({"payload": lines, "origin": [f"f:{n}" for n in range(len(lines))]})
+    return batches.annotate(frame, table(relation)).to_dicts()
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"id":"a"', "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        ('{"name":"x"}', "missing key id"),
+        ('{"id":null}', "missing key id"),
+        ('{"id":"a","latitude":"abc"}', "latitude: expected number, got abc"),
+        ('{"id":"a","name":{"es":"x"}}', 'name: expected text, got {"es":"x"}'),
+        ('{"id":"a","latitude":"NaN"}', "latitude: expected number, got NaN"),
+        ('{"id":"a","latitude":"19.43"}', None),  # decimals are text where PostgreSQL is behind Directus
+        ('{"id":7,"latitude":null,"new_field":[]}', None),
+    ],
+)
+def test_reason(line: str, reason: str | None) -> None:
+    assert annotate("raw_directus.venues", line)[0]["reason"] == reason
+
+
+def test_a_record_never_updated_has_the_time_it_was_created() -> None:
+    line = '{"id":"a","date_updated":null,"date_created":"2026-10-01T00:00:00.123Z"}'
+    assert annotate("raw_directus.venues", line)[0]["source_updated_at"] == datetime(
+        2026, 10, 1, 0, 0, 0, 123000, tzinfo=UTC
+    )
+
+
+def test_extended_json_is_unwrapped() -> None:
+    line = '{"_id":{"$oid":"66aa"},"amount":{"$numberDecimal":"12.50"},"updatedAt":{"$date":"2026-10-01T01:00:00Z"}}'
+    row = annotate("raw_mongo.transactions", line)[0]
+    assert (row["record_id"], row["reason"]) == ("66aa", None)
+    assert row["source_updated_at"] == datetime(2026, 10, 1, 1, tzinfo=UTC)
+
+
+def test_a_scraped_record_is_known_by_provider_and_external_id() -> None:
+    line = '{"provider":"instagram","external_id":"9","name":"x","scraped_at":"2026-10-01T00:00:00Z"}'
+    assert annotate("raw_scraper.venue_info", line)[0]["record_id"] == "instagram:9"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+    )
+)
+def test_no_line_breaks_the_reader(value: object) -> None:
+    line = json.dumps({"id": "a", "name": value, "latitude": value, "date_updated": value})
+    row = annotate("raw_directus.venues", line)[0]
+    assert row["payload"] == line
+    assert row["reason"] is None or "expected" in row["reason"] or "not a JSON" in row["reason"]
+
+
+@given(st.text().filter(lambda t: "\n" not in t))
+def test_no_text_breaks_the_reader(line: str) -> None:
+    assert annotate("raw_directus.venues", line)[0]["payload"] == line
+
+
+@given(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
+def test_every_iso_time_is_read_in_utc(moment: datetime) -> None:
+    found = pl.DataFrame({"t": [moment.isoformat()]}).select(batches.instant(pl.col("t"))).item()
+    seconds = moment.utcoffset().total_seconds()
+    expected = moment.astimezone(UTC) if seconds % 60 == 0 else None  # ISO 8601 has no seconds in an offset
+    assert found == expected
+
+
+def envelopes(*lines: dict) -> list[dict]:
+    frame = pl.DataFrame({"payload": [json.dumps(x) for x in lines], "origin": ["f:1"] * len(lines)})
+    return debezium.annotate(frame, table("raw_directus.venues")).to_dicts()
+
+
+def test_an_envelope_with_and_without_schema_is_the_same() -> None:
+    change = {"op": "u", "ts_ms": 1_764_000_000_000, "before": None, "after": {"id": "a", "name": "x"}}
+    plain, wrapped = envelopes(change), envelopes({"schema": {}, "payload": change})
+    assert plain == wrapped
+    assert plain[0]["partial"]
+    assert plain[0]["record_id"] == "a"
+
+
+def test_a_delete_is_a_tombstone_at_the_time_of_the_source() -> None:
+    change = {"op": "d", "source": {"ts_ms": 1_764_000_000_000}, "before": {"id": "a"}, "after": None}
+    row = envelopes(change)[0]
+    assert row["deleted_at"] == row["source_updated_at"] == datetime(2025, 11, 24, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "bad", [{}, {"op": "x", "ts_ms": 1}, {"op": "u", "ts_ms": 1}, {"op": "u", "after": {"id": 1}}]
+)
+def test_a_broken_envelope_is_a_dead_letter(bad: dict) -> None:
+    assert "envelope" in envelopes(bad)[0]["reason"]
