@@ -19,7 +19,7 @@ setup: .venv/.ready $(MANIFEST) ## Install everything into .venv (a second call 
 
 $(MANIFEST): .venv/.ready $(DBT_SOURCES)
 	@echo "parsing the dbt project"
-	@$(BIN)/dbt --quiet parse --no-partial-parse --project-dir dbt_project --profiles-dir dbt_project
+	@$(BIN)/python -c 'from sonik_assets.unified import dbt; dbt.parse()'
 	@touch $@
 
 demo: setup ## Run all stages on the sample and show what came out

@@ -39,7 +39,7 @@ def report(
 ) -> dict[str, Any]:
     """Return the report of a run that began at transaction `since` (see `mark`)."""
     passed = sum(outcome.checks.values())
-    counts = {**_model_rows(connection), **outcome.rows}
+    counts = {**outcome.rows, **_model_rows(connection)}
     return {
         "run_id": outcome.run_id,
         "success": outcome.success,
@@ -49,7 +49,7 @@ def report(
         },
         "checks": {"passed": passed, "failed": len(outcome.checks) - passed},
         "failed_checks": sorted(name for name, good in outcome.checks.items() if not good),
-        "failures": outcome.failures,
+        "failures": outcome.reasons if outcome.failures else "",
         "entities": dict(
             _rows(connection, "select entity_type, count(*) from unified.entities group by 1 order by 1")
         ),

@@ -5,7 +5,7 @@ What `sonik demo` and `sonik run` do. Dagster's daemon runs the same job for sch
 
 import os
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,17 +30,25 @@ class Outcome:
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def reasons(self) -> str:
+        """The first failures in one line, and how many more there are."""
+        more = f" (and {len(self.failures) - 3} more)" if len(self.failures) > 3 else ""
+        return ("; ".join(self.failures[:3]) or "no step says why") + more
+
     def total(self, name: str) -> int:
         """Return the sum of a metadata value over all assets."""
         return sum(int(values.get(name, 0)) for values in self.metadata.values())
 
 
-def run(
-    days: tuple[str, str], on_stage: Callable[[str, Outcome], None], *, instance: dg.DagsterInstance
-) -> Outcome:
+OnStep = Callable[[str, int, Outcome], None]
+"""Called after each step of a stage: the stage, how many of its steps are still to come, what is known so far."""
+
+
+def run(days: tuple[str, str], on_step: OnStep, *, instance: dg.DagsterInstance) -> Outcome:
     """Run everything from the first to the last day (UTC, both included) and return what happened.
 
-    `on_stage` is called with the stage's name after each of its steps. A failed step is in `failures`.
+    A failed step is in `failures`, and everything after it is skipped; this function does not raise for it.
     """
     # One write for all partitions of an asset: 90 days of 26 tables are 2,340 events.
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
@@ -49,10 +57,13 @@ def run(
     outcome = Outcome(run_id=str(uuid.uuid4()))
     job = defs.resolve_job_def("everything")
     groups = _groups(defs)
+    waiting = Counter(groups.values())
 
     def listen(entry: dg.EventLogEntry) -> None:
-        if entry.dagster_event:
-            _note(entry.dagster_event, outcome, groups, on_stage)
+        if entry.dagster_event and _note(entry.dagster_event, outcome, groups):
+            stage = groups[str(entry.dagster_event.step_key)]
+            waiting[stage] -= 1
+            on_step(stage, waiting[stage], outcome)
 
     instance.add_event_listener(outcome.run_id, listen)
     result = job.execute_in_process(
@@ -75,9 +86,8 @@ def _groups(defs: dg.Definitions) -> dict[str, str]:
     return stages
 
 
-def _note(
-    event: dg.DagsterEvent, outcome: Outcome, groups: dict[str, str], on_stage: Callable[[str, Outcome], None]
-) -> None:
+def _note(event: dg.DagsterEvent, outcome: Outcome, groups: dict[str, str]) -> bool:
+    """Take what the event says; return whether it ends a step of a stage."""
     kind = event.event_type
     stage = groups.get(str(event.step_key), "")
     if kind == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key:
@@ -92,7 +102,8 @@ def _note(
         outcome.failures.append(_reason(event))
     elif kind == dg.DagsterEventType.STEP_SUCCESS and stage:
         outcome.seconds[stage] += (event.step_success_data.duration_ms or 0) / 1000
-        on_stage(stage, outcome)
+        return True
+    return False
 
 
 def _values(event: dg.DagsterEvent) -> dict[str, Any]:

@@ -13,7 +13,7 @@ def connect(url: str) -> FalkorDB:
     Queries have no time limit on our side: a rebuild may take minutes.
     """
     try:
-        client = FalkorDB.from_url(url)
+        client = FalkorDB.from_url(url, socket_timeout=None)
         client.connection.ping()
     except (RedisError, ValueError) as error:
         where = f"FalkorDB at {redacted(url)} cannot be reached ({error})"

@@ -9,7 +9,7 @@ from resources.errors import TransientError
 def connect(url: str) -> redis.Redis:
     """Return a connected client for a redis://, rediss:// or unix:// URL; TransientError when it is down."""
     try:
-        client = redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=5)
+        client = redis.Redis.from_url(url, decode_responses=True, socket_connect_timeout=5, socket_timeout=5)
         client.ping()
     except (redis.RedisError, ValueError) as error:
         raise TransientError(

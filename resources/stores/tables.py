@@ -73,6 +73,8 @@ def sync(
         cursor.execute(_merge(target, key, columns, delete=delete, touch=touch, retire=retire))
         done = {str(action): int(rows) for action, rows in cursor.fetchall()}
         cursor.execute(sql.SQL("drop table {}").format(_STAGED))
+        if done:  # the next stage joins these rows at once, long before autovacuum would count them
+            cursor.execute(sql.SQL("analyze {}").format(target))
     return Counts(done.get("INSERT", 0), done.get("UPDATE", 0), done.get("DELETE", 0) + done.get("RETIRE", 0))
 
 

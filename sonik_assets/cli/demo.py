@@ -1,21 +1,16 @@
 """`sonik demo` and `sonik run`: the whole platform over a folder of exports, with progress and a report."""
 
-import dataclasses
 import json
 import os
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from resources.errors import SonikError, TerminalError
 from resources.settings import Settings
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from sonik_assets.runs import Outcome
 
 Exports = Annotated[
     Path | None, typer.Option(help="Folder of exports; SONIK_EXPORTS or sample_data by default.")
@@ -91,46 +86,32 @@ def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
     from resources.stores import falkordb, postgres
     from sonik_assets.cli.servers import variables
 
-    console, started = Console(stderr=True), time.monotonic()
+    console, started = Console(stderr=True, highlight=False), time.monotonic()
     console.print(f"[bold]sonik[/] {settings.exports}, days {days[0]} to {days[1]}")
     endpoints = embedded.up(settings)
     os.environ |= variables(settings, endpoints.dagster_postgres)
     Path(os.environ["SONIK_DAGSTER_FILES"]).mkdir(parents=True, exist_ok=True)
-    _line(console, "servers", "PostgreSQL 18, FalkorDB and Redis are up", time.monotonic() - started)
+    console.print(f"  [cyan]{'servers':<9}[/] PostgreSQL, FalkorDB and Redis are up ({time.monotonic() - started:.1f} s)")
     from sonik_assets import report, runs
+    from sonik_assets.cli.progress import Progress
 
     with postgres.connect(endpoints.postgres) as connection:
         since = report.mark(connection)
-    with runs.open_instance() as instance:
-        outcome = runs.run(days, _Progress(console), instance=instance)
+    log = settings.home / "logs" / "run.log"
+    with runs.open_instance() as instance, log.open("w") as file, redirect_stdout(file), Progress(console) as progress:
+        outcome = runs.run(days, progress.step, instance=instance)  # dbt's own lines go to the log
     if not outcome.success and not outcome.metadata.get("unified/entities"):
         raise TerminalError(
-            f"the run failed: {'; '.join(outcome.failures) or 'see its log'}; "
-            "nothing was half-written: mend the cause and run again"
+            f"the run failed: {outcome.reasons}; "
+            f"nothing was half-written: mend the cause and run again (dbt's log: {log})"
         )
     with postgres.connect(endpoints.postgres) as connection:
         found = report.report(settings, connection, falkordb.connect(endpoints.falkordb), outcome, since)
     return {**found, "days": list(days), "seconds": round(time.monotonic() - started, 2)}
 
 
-class _Progress:
-    """Prints a line whenever a stage has more to say: its steps done so far, its rows, its seconds."""
-
-    def __init__(self, console: "Console") -> None:
-        self.console, self.stage = console, ""
-
-    def __call__(self, stage: str, outcome: "Outcome") -> None:
-        if stage != self.stage:
-            self.stage = stage
-            self.console.print(f"  [cyan]{stage:<9}[/] …", highlight=False)
-
-
-def _line(console: "Console", stage: str, text: str, seconds: float) -> None:
-    console.print(f"  [cyan]{stage:<9}[/] {text} ({seconds:.1f} s)", highlight=False)
-
-
 def _stop_on_failure(report: dict[str, Any]) -> None:
     if report["failed_checks"]:
         raise SonikError(f"checks failed: {', '.join(report['failed_checks'])}; open them with `sonik ui`")
     if not report["success"]:
-        raise SonikError(f"the run failed: {'; '.join(report['failures'])}; mend the cause and run again")
+        raise SonikError(f"the run failed: {report['failures']}; mend the cause and run again")

@@ -102,11 +102,14 @@ def load(
         rejected = _one(cursor)
         cursor.execute(_DEAD_LETTERS, values)
         cursor.execute(sql.SQL(_MERGE).format(**names), values)
-        counts.written += _one(cursor)
+        written = _one(cursor)
         if table.snapshot and not rejected:  # what could not be read is not gone
             present = batch["record_id"].drop_nulls().to_list()
             cursor.execute(sql.SQL(_TOMBSTONES).format(**names), {**values, "present": present})
-            counts.written += cursor.rowcount
+            written += cursor.rowcount
+        if written:  # the staging views are read at once, long before autovacuum would count the rows
+            cursor.execute(sql.SQL("analyze {relation}").format(**names))
+    counts.written += written
     counts.read += batch.height
     counts.rejected += rejected
 

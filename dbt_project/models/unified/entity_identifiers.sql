@@ -1,11 +1,14 @@
 {{ config(materialized="view") }}
-{# The identifier of each scheme that most of an entity's records carry; ties go to the smaller value. #}
+{#
+    The identifier of each scheme that most of an entity's records carry; ties go to the smaller value. A weak value
+    (a chain's handle, an agency's domain) is nobody's own.
+#}
 with counted as (
     select m.entity_id, i.scheme, i.value, count(*) as records
     from {{ source('identity', 'entity_map') }} as m
     inner join {{ source('identity', 'identifiers') }} as i
         on m.source = i.source and m.table_name = i.table_name and m.record_id = i.record_id
-    where i.valid_to is null
+    where i.valid_to is null and not i.weak
     group by m.entity_id, i.scheme, i.value
 ),
 
