@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from resources.errors import TerminalError, TransientError
 
 if TYPE_CHECKING:
-    import googlemaps  # type: ignore[import-untyped]
+    import googlemaps
 
 NEAR_METRES = 300.0
 """A place of the same name this near is the same place, whatever its city is called."""

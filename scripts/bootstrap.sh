@@ -43,7 +43,7 @@ find_uv
 make_venv
 find_compiler
 echo "setup: installing packages (the first time builds one of them, 2 to 3 minutes)"
-"$UV" pip sync --quiet --python .venv --require-hashes requirements.lock ||
+"$UV" pip sync --quiet --compile-bytecode --python .venv --require-hashes requirements.lock ||
     fail "packages could not be installed: see above, then run make again"
 "$UV" pip install --quiet --python .venv --no-deps --editable . ||
     fail "this project could not be installed: see above, then run make again"

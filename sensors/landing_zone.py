@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import dagster as dg
 
@@ -22,9 +21,7 @@ CURSOR_VERSION = 1
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="New or changed scraper files: one run over the days they touch.",
 )
-def landing_zone(
-    context: dg.SensorEvaluationContext, stores: Stores
-) -> Iterator[dg.RunRequest | dg.SkipReason] | Any:
+def landing_zone(context: dg.SensorEvaluationContext, stores: Stores) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Compare the folder with the cursor; the cursor moves only with the request that covers the change."""
     from resources.sources import landing
 

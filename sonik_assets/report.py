@@ -50,9 +50,7 @@ def report(
         "checks": {"passed": passed, "failed": len(outcome.checks) - passed},
         "failed_checks": sorted(name for name, good in outcome.checks.items() if not good),
         "failures": outcome.reasons if outcome.failures else "",
-        "entities": dict(
-            _rows(connection, "select entity_type, count(*) from unified.entities group by 1 order by 1")
-        ),
+        "entities": dict(_rows(connection, "select entity_type, count(*) from unified.entities group by 1 order by 1")),
         "graph": graph_counts(graph),
         "vectors": vector_counts(settings),
         "ids_sha256": ids_sha256(connection),
@@ -74,9 +72,7 @@ def rows_written(connection: psycopg.Connection, since: int) -> int:
     """Count the rows that transactions from `since` on inserted or rewrote, by xmin, over all stages' tables."""
     tables = [row[0] for row in connection.execute(_TABLES, [list(SCHEMAS)])]
     # xmin has 32 bits and wraps: ages compare rightly, and frozen rows are older than anything.
-    young = " + ".join(
-        f"(select count(*) from {t} where age(xmin) <= age(%(since)s::text::xid))" for t in tables
-    )
+    young = " + ".join(f"(select count(*) from {t} where age(xmin) <= age(%(since)s::text::xid))" for t in tables)
     return _one(connection, f"select {young}", {"since": str(since % 2**32)}) if tables else 0
 
 
@@ -125,7 +121,7 @@ def _model_rows(connection: psycopg.Connection) -> dict[str, int]:
 
 
 def _rows(connection: psycopg.Connection, query: str, values: Any = None) -> list[Any]:
-    return connection.execute(query, values).fetchall()  # type: ignore[call-overload]
+    return connection.execute(query, values).fetchall()
 
 
 def _one(connection: psycopg.Connection, query: str, values: Any = None) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 
 from resources.errors import TerminalError
+from sonik_assets import run_processes
 
 STAGES = ("raw", "staging", "identity", "unified", "marts", "graph", "vectors", "cache")
 """In the order of the data. An asset's group is its stage."""
@@ -65,12 +66,17 @@ def run(days: tuple[str, str], on_step: OnStep, *, instance: dg.DagsterInstance)
             waiting[stage] -= 1
             on_step(stage, waiting[stage], outcome)
 
+    run_processes.bury_dead(instance)
     instance.add_event_listener(outcome.run_id, listen)
     result = job.execute_in_process(
         instance=instance,
         run_id=outcome.run_id,
         raise_on_error=False,
-        tags={"dagster/asset_partition_range_start": days[0], "dagster/asset_partition_range_end": days[1]},
+        tags={
+            "dagster/asset_partition_range_start": days[0],
+            "dagster/asset_partition_range_end": days[1],
+            **run_processes.tags(),
+        },
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
     )
     outcome.success = result.success

@@ -33,8 +33,7 @@ def rejected(payload: str, *, reason: str, origin: str) -> pl.DataFrame:
     """Return a batch of one row that is a dead letter: something that could not be read at all."""
     row = {"payload": [payload], "reason": [reason], "origin": [origin], "partial": [False]}
     return pl.DataFrame(row).select(
-        pl.col(name) if name in row else pl.lit(None, _TYPES.get(name, pl.String)).alias(name)
-        for name in COLUMNS
+        pl.col(name) if name in row else pl.lit(None, _TYPES.get(name, pl.String)).alias(name) for name in COLUMNS
     )
 
 
@@ -74,9 +73,7 @@ def reason(table: SourceTable) -> pl.Expr:
     for name, kind in table.contract.items():
         faults.append(
             pl.when(_violates(_field(name), kind)).then(
-                pl.format(
-                    "{}: expected {}, got {}", pl.lit(name), pl.lit(kind), _field(name).str.slice(0, 60)
-                )
+                pl.format("{}: expected {}, got {}", pl.lit(name), pl.lit(kind), _field(name).str.slice(0, 60))
             )
         )
     return pl.coalesce([fault.otherwise(None) for fault in faults])

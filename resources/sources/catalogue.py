@@ -6,7 +6,10 @@ Paths are JSONPath into one record. Where a path has several forms, the first th
 from dataclasses import dataclass, field
 
 Contract = dict[str, str]
-"""Field to kind: `text`, `number`, `amount` (a number as people write it), `time`, `list`. A present value of another kind is a dead letter."""
+"""Field to kind: `text`, `number`, `amount` (a number as people write it), `time`, `list`.
+
+A present value of another kind is a dead letter.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,7 @@ def _directus(name: str, /, *, topic: str | None = None, **contract: str) -> Sou
 
 
 def _twenty(name: str, /, **contract: str) -> SourceTable:
-    return SourceTable(
-        "twenty", name, (f"twenty/{name}.ndjson",), ID, TWENTY_CLOCK, ("$.deletedAt",), contract
-    )
+    return SourceTable("twenty", name, (f"twenty/{name}.ndjson",), ID, TWENTY_CLOCK, ("$.deletedAt",), contract)
 
 
 def _mongo(name: str, clock: tuple[str, ...], /, *, topic: str | None = None, **contract: str) -> SourceTable:

@@ -22,9 +22,7 @@ def annotate(lines: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
     ).filter(pl.col("line").str.strip_chars() != "null")  # a tombstone follows its `d`: it says nothing more
     deleted = pl.col("op") == "d"
     records = envelope.with_columns(payload=pl.when(deleted).then("before").otherwise("after"))
-    judged = batches.annotate(
-        records.select(pl.coalesce("payload", "line").alias("payload"), "origin"), table
-    )
+    judged = batches.annotate(records.select(pl.coalesce("payload", "line").alias("payload"), "origin"), table)
     time = pl.from_epoch("at", time_unit="ms").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
     clock = records.select(time=time, op=deleted, bad=_fault())
     return (

@@ -6,6 +6,7 @@ Yields batches in bounded memory. Knows files and formats; nothing of Dagster, w
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
@@ -34,9 +35,7 @@ def read(folder: Path, table: SourceTable) -> Iterator[pl.DataFrame]:
 def check_folder(folder: Path) -> None:
     """Raise TerminalError where there is no such folder."""
     if not folder.is_dir():
-        raise TerminalError(
-            f"exports folder {folder} does not exist: pass --exports DIR or set SONIK_EXPORTS"
-        )
+        raise TerminalError(f"exports folder {folder} does not exist: pass --exports DIR or set SONIK_EXPORTS")
 
 
 def files(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
@@ -68,7 +67,8 @@ def _bson(path: Path, name: str) -> Iterator[pl.DataFrame]:
     import bson
     from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    opened: BinaryIO = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[assignment]
+    with opened as file:
         documents = (dumps(d, json_options=RELAXED_JSON_OPTIONS) for d in bson.decode_file_iter(file))
         for chunk in batched(documents, BATCH_ROWS):
             yield pl.DataFrame({"payload": chunk}, {"payload": pl.String}).with_columns(origin=pl.lit(name))

@@ -12,9 +12,7 @@ import typer
 from resources.errors import SonikError, TerminalError
 from resources.settings import Settings
 
-Exports = Annotated[
-    Path | None, typer.Option(help="Folder of exports; SONIK_EXPORTS or sample_data by default.")
-]
+Exports = Annotated[Path | None, typer.Option(help="Folder of exports; SONIK_EXPORTS or sample_data by default.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +89,9 @@ def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
     endpoints = embedded.up(settings)
     os.environ |= variables(settings, endpoints.dagster_postgres)
     Path(os.environ["SONIK_DAGSTER_FILES"]).mkdir(parents=True, exist_ok=True)
-    console.print(f"  [cyan]{'servers':<9}[/] PostgreSQL, FalkorDB and Redis are up ({time.monotonic() - started:.1f} s)")
+    console.print(
+        f"  [cyan]{'servers':<9}[/] PostgreSQL, FalkorDB and Redis are up ({time.monotonic() - started:.1f} s)"
+    )
     from sonik_assets import report, runs
     from sonik_assets.cli.progress import Progress
 

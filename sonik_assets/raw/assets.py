@@ -29,7 +29,6 @@ def raw_asset(table: SourceTable) -> dg.AssetsDefinition:
         description=f"`{table.name}` of {_FROM[table.source]}, verbatim; its extracts stay in the lake.",
         partitions_def=DAILY,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        pool="postgres_raw",
     )
     def extract_table(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[Any]:
         from sonik_assets.raw.extract import extract

@@ -88,9 +88,7 @@ class Counts:
     rejected: int = 0
 
 
-def load(
-    connection: psycopg.Connection, table: SourceTable, batch: pl.DataFrame, run_id: str, counts: Counts
-) -> None:
+def load(connection: psycopg.Connection, table: SourceTable, batch: pl.DataFrame, run_id: str, counts: Counts) -> None:
     """Merge one batch inside the caller's transaction, adding to `counts`."""
     names = {"relation": schema.relation(table)}
     values = {"source": table.source, "table": table.name, "run_id": run_id}

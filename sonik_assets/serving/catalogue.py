@@ -43,9 +43,7 @@ class Query:
         """Return a text for every parameter; raises TerminalError for a missing or unknown one."""
         known = {param.name: param.default for param in self.params}
         if unknown := sorted(given.keys() - known.keys()):
-            raise TerminalError(
-                f"query {self.name} has no parameter {', '.join(unknown)}; try: {self.example}"
-            )
+            raise TerminalError(f"query {self.name} has no parameter {', '.join(unknown)}; try: {self.example}")
         if missing := [name for name, default in known.items() if default is None and name not in given]:
             raise TerminalError(f"query {self.name} needs --param {missing[0]}=...; try: {self.example}")
         return {name: given.get(name, default or "") for name, default in known.items()}
@@ -70,9 +68,7 @@ def parse(name: str, text: str) -> Query:
     heads = dict(pairs)
     params = [PARAM.match(value) for key, value in pairs if key == "param"]
     if not {"answers", "graph", "example"} <= heads.keys() or not all(params):
-        raise TerminalError(
-            f"query file {name}.cypher: the header needs answers, graph, example and readable params"
-        )
+        raise TerminalError(f"query file {name}.cypher: the header needs answers, graph, example and readable params")
     return Query(
         name=name,
         graph=heads["graph"],

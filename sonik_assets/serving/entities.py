@@ -56,9 +56,7 @@ def find(pg: "Connection[Any]", text: str, kind: str = "entity") -> Thing:
     """
     kinds = list(ENTITY_KINDS) if kind == "entity" else [kind]
     id = _uuid(text)
-    found = (
-        _by_id(pg, id, kinds) if id else _by_name(pg, text, kinds, f"{folded('name')} = {folded('%(text)s')}")
-    )
+    found = _by_id(pg, id, kinds) if id else _by_name(pg, text, kinds, f"{folded('name')} = {folded('%(text)s')}")
     if len(found) == 1:
         return found[0]
     if found:

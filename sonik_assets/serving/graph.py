@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 TIMEOUT_MS = 5_000
 
 
-def query(
-    pg: "Connection[Any]", client: "FalkorDB", name: str, given: Mapping[str, str]
-) -> list[dict[str, Any]]:
+def query(pg: "Connection[Any]", client: "FalkorDB", name: str, given: Mapping[str, str]) -> list[dict[str, Any]]:
     """Run a catalogued query and return its rows; raises TerminalError for a wrong name or parameter."""
     asked = named(name)
     arguments = asked.arguments(given)
@@ -37,6 +35,4 @@ def _value(pg: "Connection[Any]", asked: Query, kind: str, text: str) -> str | i
     try:
         return int(text)
     except ValueError:
-        raise TerminalError(
-            f"query {asked.name}: {text!r} is no whole number; try: {asked.example}"
-        ) from None
+        raise TerminalError(f"query {asked.name}: {text!r} is no whole number; try: {asked.example}") from None

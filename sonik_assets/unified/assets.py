@@ -4,14 +4,17 @@
 """
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from resources.dagster import Stores
-from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, manifest, point_at
+from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, keep_parse, manifest, point_at
+
+if TYPE_CHECKING:
+    import psycopg
 
 
 class Translator(DagsterDbtTranslator):
@@ -26,6 +29,22 @@ class Translator(DagsterDbtTranslator):
         return ["team:data"]
 
 
+def counted(
+    context: dg.AssetExecutionContext, events: Iterable[Any], connection: "psycopg.Connection"
+) -> Iterator[Any]:
+    """Add to each model's output how many rows it has and how long it took, in the words of the other stages."""
+    connection.autocommit = True  # each count sees what dbt has just committed
+    for event in events:
+        if isinstance(event, dg.Output):
+            name = ".".join(f'"{part}"' for part in context.asset_key_for_output(event.output_name).path)
+            rows = connection.execute(f"select count(*) from {name}").fetchone()
+            seconds = event.metadata.get("Execution Duration")
+            event = event.with_metadata(
+                {**event.metadata, "rows_out": rows[0] if rows else 0, "seconds": float(str(seconds.value)) if seconds else 0.0}
+            )
+        yield event
+
+
 def dbt_part(name: str) -> dg.AssetsDefinition:
     """Return the assets of one folder of models, run by one `dbt build`."""
 
@@ -38,8 +57,12 @@ def dbt_part(name: str) -> dg.AssetsDefinition:
         pool="dbt",
     )
     def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
-        point_at(stores.endpoints().postgres)
-        yield from dbt.cli(["build"], context=context).stream()
+        home = stores.settings().home
+        point_at(stores.endpoints().postgres, home)
+        invocation = dbt.cli(["build"], context=context)
+        with stores.postgres() as connection:
+            yield from counted(context, invocation.stream(), connection)
+        keep_parse(invocation.target_path, home)  # a failed build keeps its files: its log says why
 
     return build
 
@@ -57,9 +80,7 @@ def claims(stores: Stores) -> dg.MaterializeResult[Any]:
     started = time.monotonic()
     with stores.postgres() as connection:
         written = connection.execute(_APPEND_CLAIMS).rowcount
-    return dg.MaterializeResult(
-        metadata={"rows_out": written, "seconds": round(time.monotonic() - started, 3)}
-    )
+    return dg.MaterializeResult(metadata={"rows_out": written, "seconds": round(time.monotonic() - started, 3)})
 
 
 _APPEND_CLAIMS = """

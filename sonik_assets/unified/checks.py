@@ -19,7 +19,8 @@ _INVARIANTS = {
     """,
     ("events", "every_event_is_an_entity"): """
         select e.id::text from unified.entities as e full join unified.events as v on v.id = e.id
-        where (e.entity_type = 'event' and v.id is null) or (v.id is not null and e.entity_type is distinct from 'event')
+        where (e.entity_type = 'event' and v.id is null)
+            or (v.id is not null and e.entity_type is distinct from 'event')
     """,
     ("relationships", "every_edge_has_both_ends"): """
         select r.id::text from unified.relationships as r
@@ -40,7 +41,7 @@ def invariant(model: str, name: str, query: str) -> dg.AssetChecksDefinition:
     @dg.asset_check(asset=["unified", model], name=name, blocking=True)
     def check(stores: Stores) -> dg.AssetCheckResult:
         with stores.postgres() as connection:
-            found = [row[0] for row in connection.execute(query)]  # type: ignore[arg-type]
+            found = [row[0] for row in connection.execute(query)]
         return dg.AssetCheckResult(
             passed=not found,
             severity=dg.AssetCheckSeverity.ERROR,

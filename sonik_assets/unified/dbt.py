@@ -1,6 +1,7 @@
 """The dbt project: where it is, its manifest, and how a run of it reaches PostgreSQL."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,6 @@ from resources.settings import ROOT
 PROJECT = ROOT / "dbt_project"
 EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
 MANIFEST = PROJECT / "target" / "manifest.json"
-_PARSED_FOR = PROJECT / "target" / "parsed_for"
-_PROFILE = ("SONIK_DBT_HOST", "SONIK_DBT_PORT", "SONIK_DBT_USER", "SONIK_DBT_DATABASE")
 _SOURCES = ("dbt_project.yml", "profiles.yml", "macros", "models", "tests")
 
 
@@ -26,20 +25,17 @@ def manifest() -> Path:
 
 
 def parse() -> None:
-    """Parse the project for the profile that the environment names; TerminalError where dbt cannot."""
+    """Parse the project, which needs no server; TerminalError where dbt cannot."""
     command = [EXECUTABLE, "--quiet", "parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT)  # noqa: S603 - our own
+    environment = {**os.environ, "DBT_TARGET_PATH": str(MANIFEST.parent)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)  # noqa: S603
     if done.returncode:
         raise TerminalError(f"dbt cannot parse {PROJECT}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    _PARSED_FOR.write_text(_profile())
+    MANIFEST.touch()  # dbt leaves an unchanged one alone
 
 
-def point_at(postgres_url: str) -> None:
-    """Tell dbt, through the environment of this process, where PostgreSQL is.
-
-    dbt parses the whole project again (4 s a call) where the profile differs from the one it was parsed for, so
-    a new place is parsed for once.
-    """
+def point_at(postgres_url: str, home: Path) -> None:
+    """Tell dbt, through the environment of this process, where PostgreSQL is and where to leave its files."""
     parts = conninfo_to_dict(postgres_url)
     os.environ |= {
         "SONIK_DBT_HOST": str(parts.get("host", "localhost")),
@@ -48,13 +44,19 @@ def point_at(postgres_url: str) -> None:
         "SONIK_DBT_DATABASE": str(parts.get("dbname", "sonik")),
         # dbt scrubs variables of this prefix from its logs.
         "DBT_ENV_SECRET_SONIK_PASSWORD": str(parts.get("password", "")),
+        "DBT_TARGET_PATH": str(home / "dbt"),
     }
-    if not _PARSED_FOR.exists() or _PARSED_FOR.read_text() != _profile():
-        parse()
 
 
-def _profile() -> str:
-    return " ".join(f"{name}={os.environ.get(name, '')}" for name in _PROFILE)
+def keep_parse(target: Path, home: Path) -> None:
+    """Keep what dbt parsed for the next build (it saves 4 s), and drop the finished build's other files.
+
+    dbt parses again for every other server, so this is kept by home and not in the project.
+    """
+    parsed = target / "partial_parse.msgpack"
+    if parsed.exists():
+        parsed.replace(home / "dbt" / parsed.name)
+    shutil.rmtree(target, ignore_errors=True)
 
 
 def _newest() -> float:

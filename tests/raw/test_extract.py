@@ -129,9 +129,7 @@ def test_a_soft_deleted_record_is_a_tombstone_and_can_come_back(here: Settings, 
     write(here.exports, "twenty/people.ndjson", gone)
     run(here, database, people)
     assert rows(database, "select deleted_at is not null from raw_twenty.people") == [(True,)]
-    write(
-        here.exports, "twenty/people.ndjson", {**gone, "updatedAt": "2026-10-02T00:00:00Z", "deletedAt": None}
-    )
+    write(here.exports, "twenty/people.ndjson", {**gone, "updatedAt": "2026-10-02T00:00:00Z", "deletedAt": None})
     run(here, database, people)
     assert rows(database, "select deleted_at is not null from raw_twenty.people") == [(False,)]
 
@@ -152,9 +150,7 @@ def test_bson_dumps_are_read_like_exports(here: Settings, database: str) -> None
 
     path = write(here.exports, "mongo/users.bson.gz")
     at = datetime(2026, 10, 1, tzinfo=UTC)
-    path.write_bytes(
-        gzip.compress(bson.encode({"_id": bson.ObjectId("66" * 12), "name": "Ana", "updatedAt": at}))
-    )
+    path.write_bytes(gzip.compress(bson.encode({"_id": bson.ObjectId("66" * 12), "name": "Ana", "updatedAt": at})))
     run(here, database, table("raw_mongo.users"))
     assert rows(database, "select record_id, source_updated_at from raw_mongo.users") == [("66" * 12, at)]
 
@@ -178,9 +174,7 @@ def test_a_missing_folder_is_named(here: Settings, database: str) -> None:
 def test_a_full_disk_is_named_and_nothing_is_half_written(here: Settings, database: str) -> None:
     write(here.exports, "directus/venues.ndjson", venue("A"))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (64, limits[1])
-    )  # what a full disk does: the write fails half-way
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))  # what a full disk does: the write fails half-way
     try:
         with pytest.raises(SonikError, match=r"cannot write the lake at .*; make room and run again"):
             run(here, database)

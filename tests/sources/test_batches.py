@@ -103,8 +103,6 @@ def test_a_delete_is_a_tombstone_at_the_time_of_the_source() -> None:
     assert row["deleted_at"] == row["source_updated_at"] == datetime(2025, 11, 24, 16, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "bad", [{}, {"op": "x", "ts_ms": 1}, {"op": "u", "ts_ms": 1}, {"op": "u", "after": {"id": 1}}]
-)
+@pytest.mark.parametrize("bad", [{}, {"op": "x", "ts_ms": 1}, {"op": "u", "ts_ms": 1}, {"op": "u", "after": {"id": 1}}])
 def test_a_broken_envelope_is_a_dead_letter(bad: dict) -> None:
     assert "envelope" in envelopes(bad)[0]["reason"]

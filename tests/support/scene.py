@@ -71,18 +71,12 @@ def _marts(world: World, ids: dict[str, str]) -> None:
         starts_at=datetime(2026, 3, 2, 1, tzinfo=UTC),
     )
     sentence = "We sent 847 clicks to your ticket page"
-    world.add(
-        "marts.organizer_leads", organization_id=ids["Crobar"], name="Crobar", sentence=sentence, score=3
-    )
+    world.add("marts.organizer_leads", organization_id=ids["Crobar"], name="Crobar", sentence=sentence, score=3)
     world.add("marts.organizer_leads", organization_id=ids["Ana"], name="Nobody", score=None)
-    world.add(
-        "identity.entity_map", source="directus", table_name="venues", record_id="7", entity_id=ids["Ñandú"]
-    )
+    world.add("identity.entity_map", source="directus", table_name="venues", record_id="7", entity_id=ids["Ñandú"])
     world.add("identity.redirects", old_id=OLD, new_id=OLDER)
     world.add("identity.redirects", old_id=OLDER, new_id=ids["Ñandú"], reason="merged")
-    world.pg.execute(
-        "update unified.entities set metadata = %s where name = 'Ñandú'", [Jsonb({"city": "Lima"})]
-    )
+    world.pg.execute("update unified.entities set metadata = %s where name = 'Ñandú'", [Jsonb({"city": "Lima"})])
 
 
 OLD, OLDER = "00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002"

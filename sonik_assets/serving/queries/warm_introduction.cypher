@@ -3,7 +3,7 @@
 // param: from entity — a name or id
 // param: to entity — a name or id
 // runner: shortest_path
-// example: sonik path "Ana Torres" "Teatro Vorterix"
+// example: sonik path "Iker Urrutia" "Circo Rolex"
 // One step of the search: the neighbours of the nodes reached so far, each with the node it was reached from.
 // FalkorDB's shortestPath follows one direction only, and its SPpaths ignores the time limit on large graphs.
 UNWIND $frontier AS reached
