@@ -13,14 +13,23 @@ TAG = "sonik/process"
 
 
 def tags() -> dict[str, str]:
-    """Return the tag that names this process: its host, pid and start (a pid is used again, with another start)."""
-    return {TAG: f"{socket.gethostname()}/{psutil.Process().pid}/{psutil.Process().create_time()}"}
+    """Return the tag that names this process: its host, pid and start (a pid is used again, with another start).
+
+    No retry by the daemon: it would copy the tag to a run that is not in this process.
+    """
+    this = psutil.Process()
+    return {TAG: f"{socket.gethostname()}/{this.pid}/{this.create_time()}", "dagster/max_retries": "0"}
 
 
-def bury_dead(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs of dead processes of this host as failed, free their pool slots, and return their ids."""
-    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED])
-    dead = [run for run in instance.get_runs(unfinished) if TAG in run.tags and not _alive(run.tags[TAG])]
+def bury_dead(instance: dg.DagsterInstance, *, launched: bool = False) -> list[str]:
+    """Mark runs of dead processes of this host as failed, free their pool slots, and return their ids.
+
+    `launched`: also every unfinished run that Dagster itself started; for the moment before its daemon starts, when
+    none of them can be alive.
+    """
+    unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    runs = instance.get_runs(dg.RunsFilter(statuses=unfinished))
+    dead = [run for run in runs if (not _alive(run.tags[TAG]) if TAG in run.tags else launched)]
     for run in dead:
         instance.report_run_failed(run, "its process is gone: it was killed, or the machine restarted")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)

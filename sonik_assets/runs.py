@@ -129,4 +129,7 @@ def open_instance() -> dg.DagsterInstance:
     """Return the Dagster instance of this environment (`sonik env` names its variables)."""
     if not os.environ.get("DAGSTER_HOME"):
         raise TerminalError('DAGSTER_HOME is not set: use `sonik run`, or eval "$(sonik env)" first')
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    # A run over 90 days logs 4,600 events; dagster-postgres opens a connection for each, unless told to keep one.
+    instance.optimize_for_webserver(statement_timeout=0, pool_recycle=3600, max_overflow=8)
+    return instance

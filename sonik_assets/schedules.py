@@ -5,6 +5,10 @@ import dagster as dg
 from sonik_assets.jobs import EVERYTHING
 
 DAILY_RUN = dg.build_schedule_from_partitioned_job(
-    EVERYTHING, name="every_morning", hour_of_day=4, description="04:00 UTC: yesterday, through all stages."
+    EVERYTHING,
+    name="every_morning",
+    hour_of_day=4,
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="04:00 UTC: yesterday, through all stages.",
 )
 SCHEDULES = [DAILY_RUN]

@@ -1,5 +1,6 @@
 """Runs the Dagster webserver and daemon as children of `sonik ui`: both live, or neither does."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
+from typing import TextIO
 
 from resources.errors import TerminalError
 
@@ -22,6 +24,33 @@ def run(port: int, variables: dict[str, str]) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     root, binaries = variables["DAGSTER_HOME"], Path(sys.executable).parent
     Path(variables["SONIK_DAGSTER_FILES"]).mkdir(parents=True, exist_ok=True, mode=0o700)
+    files = Path(variables["SONIK_DAGSTER_FILES"])
+    with (files / "ui.lock").open("w") as lock:
+        if _only_one(lock):
+            _bury_dead(variables)
+        return _serve(port, root, binaries, variables)
+
+
+def _only_one(lock: TextIO) -> bool:
+    """Return whether no other `sonik ui` of this home runs; the lock lasts as long as this process."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _bury_dead(variables: dict[str, str]) -> None:
+    """End the runs that died with an earlier `sonik ui`: nothing else would notice, and they hold pool slots."""
+    os.environ |= variables
+    from sonik_assets import run_processes, runs
+
+    with runs.open_instance() as instance:
+        for run_id in run_processes.bury_dead(instance, launched=True):
+            print(f"run {run_id} ended with its process; the daemon tries it again", flush=True)
+
+
+def _serve(port: int, root: str, binaries: Path, variables: dict[str, str]) -> int:
     children: list[subprocess.Popen[bytes]] = []
     commands = (
         [str(binaries / "dagster-webserver"), "-h", HOST, "-p", str(port), "-w", "workspace.yaml"],

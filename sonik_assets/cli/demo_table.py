@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 NEXT = (
-    ("sonik whatson --city Medellín", "what is on, from the mart"),
+    ("sonik whatson --city Recife", "what is on, from the mart"),
     ('sonik search "noche de salsa"', "hybrid search over events, entities and articles"),
     ("sonik ui", "the Dagster UI: lineage, checks, backfills"),
 )

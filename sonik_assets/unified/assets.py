@@ -40,7 +40,11 @@ def counted(
             rows = connection.execute(f"select count(*) from {name}").fetchone()
             seconds = event.metadata.get("Execution Duration")
             event = event.with_metadata(
-                {**event.metadata, "rows_out": rows[0] if rows else 0, "seconds": float(str(seconds.value)) if seconds else 0.0}
+                {
+                    **event.metadata,
+                    "rows_out": rows[0] if rows else 0,
+                    "seconds": float(str(seconds.value)) if seconds else 0.0,
+                }
             )
         yield event
 

@@ -17,7 +17,7 @@ from tests.support import exports
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 WHOLE_KEYS = {"directus": {"id"}, "mongo": {"_id"}, "twenty": {"id"}}
-WHOLE = ("brands", "concepts", "feature_flags", "features", "markets")
+WHOLE = ("brands", "concepts", "feature_flags", "markets")
 EVENTS, USERS, VISITS, ARTICLES, COMPANIES, SESSIONS = 70, 100, 400, 30, 25, 260
 BROKEN = {
     "not a JSON object": '{"id": "cut in half", "name": "Ñan',
@@ -27,6 +27,23 @@ BROKEN = {
 """What a dead letter's reason holds -> a line of directus/venues that ends as one."""
 
 Row = dict[str, Any]
+
+
+CODE = {
+    "__init__": "",
+    "tickets": "from band import prices\n",
+    "prices": "",
+    "seats": "from band import tickets, prices\n",
+}
+"""The modules of a package `band`, which the features are said to be made of."""
+
+
+def write_code(folder: Path) -> Path:
+    """Write a small Python tree for the knowledge graph and return its folder."""
+    (folder / "band").mkdir()
+    for name, text in CODE.items():
+        (folder / "band" / f"{name}.py").write_text(text)
+    return folder
 
 
 def cut(folder: Path) -> Path:
@@ -79,8 +96,12 @@ class Cut:
         sales = [row for row in rows("mongo/transactions.ndjson.gz") if row.get("eventId") in self.events]
         buyers = islice(dict.fromkeys(row["userId"]["$oid"] for row in sales if row.get("userId")), USERS)
         things = self.venues | self.artists | {row["id"] for row in rows("directus/brands.ndjson")}
-        claimants = {row.get("user_id") for row in rows("claims.ndjson") if str(row.get("entity_ref")).split("/")[-1] in things}
-        kept = [row for name in ("venues", "artists") for row in rows(f"directus/{name}.ndjson.gz") if row["id"] in things]
+        claimants = {
+            row.get("user_id") for row in rows("claims.ndjson") if str(row.get("entity_ref")).split("/")[-1] in things
+        }
+        kept = [
+            row for name in ("venues", "artists") for row in rows(f"directus/{name}.ndjson.gz") if row["id"] in things
+        ]
         emails = {row.get("manager_email") for row in kept} - {None}
         managers = {row["_id"]["$oid"] for row in rows("mongo/users.ndjson.gz") if row.get("email") in emails}
         return {*buyers, *claimants, *managers}
@@ -99,6 +120,8 @@ class Cut:
         for name in WHOLE:
             self._keep(f"directus/{name}.ndjson", lambda _: True)
         self._keep("directus/campaigns.ndjson", lambda _: True)
+        features = [{**row, "modules": ["band.tickets", "band.seats"]} for row in rows("directus/features.ndjson")]
+        exports.write(self.folder, "directus/features.ndjson", *features)
         self._keep("directus/scrape_jobs.ndjson.gz", lambda _: True)
         self._keep("directus/events.ndjson.gz", lambda row: row["id"] in self.events)
         self._keep("directus/artists.ndjson.gz", lambda row: row["id"] in self.artists)
@@ -128,7 +151,9 @@ class Cut:
             known = (row.get("userId") or {}).get("$oid") in self.users or row.get("anonymousId") in devices
             if not known or row.get("eventId", next(iter(self.events))) not in self.events:
                 continue
-            common = row.get("kind") in ("page_view", "ticket_click", "sign_in") and row.get("contentId") not in articles
+            common = (
+                row.get("kind") in ("page_view", "ticket_click", "sign_in") and row.get("contentId") not in articles
+            )
             visits += common
             if not common or visits <= VISITS:
                 yield row

@@ -1,0 +1,76 @@
+"""The definitions as Dagster loads them: complete, cheap to import, and silent about every store."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from resources.settings import ROOT
+from sonik_assets.definitions import build_defs
+
+INVARIANTS = {
+    "no_shared_canonical_ids",
+    "every_record_in_one_entity",
+    "no_duplicate_canonical_ids",
+    "one_event_per_event_key",
+    "graph_holds_same_ids",
+    "vectors_hold_same_ids",
+}
+# Prints what importing opens: sockets of any kind, and files under the home.
+WATCH = """
+import os, sys
+def watch(event, arguments):
+    home = os.environ["SONIK_HOME"]
+    if event == "socket.connect" or (event in ("open", "os.mkdir") and str(arguments[0]).startswith(home)):
+        print(event, arguments)
+sys.addaudithook(watch)
+import sonik_assets.definitions
+"""
+
+
+def test_every_asset_says_what_it_is() -> None:
+    specs = build_defs().resolve_all_asset_specs()
+    assert len(specs) > 60
+    for what in ("group_name", "owners", "kinds", "description"):
+        assert [spec.key.to_user_string() for spec in specs if not getattr(spec, what)] == []
+    assert {spec.group_name for spec in specs} == {
+        "raw", "staging", "identity", "unified", "marts", "graph", "vectors", "cache",
+    }  # fmt: skip
+
+
+def test_raw_assets_are_daily_and_run_a_range_at_once() -> None:
+    raw = [asset for asset in build_defs().resolve_asset_graph().assets_defs if asset.key.path[0].startswith("raw_")]
+    assert len(raw) == 25
+    assert all(isinstance(asset.partitions_def, dg.DailyPartitionsDefinition) for asset in raw)
+    assert {asset.backfill_policy for asset in raw} == {dg.BackfillPolicy.single_run()}
+
+
+def test_invariants_block_what_follows() -> None:
+    graph = build_defs().resolve_asset_graph()
+    blocking = {key.name for key in graph.asset_check_keys if graph.get_check_spec(key).blocking}
+    assert {key.name for key in graph.asset_check_keys} == blocking
+    assert blocking >= INVARIANTS
+
+
+def test_the_clock_and_the_sensor_are_there() -> None:
+    defs = build_defs()
+    (sensor,), (schedule,) = defs.sensors or (), defs.schedules or ()
+    assert (sensor.name, sensor.default_status) == ("landing_zone", dg.DefaultSensorStatus.RUNNING)
+    assert schedule.name == "every_morning"
+    assert defs.resolve_job_def("everything").partitions_def
+
+
+def test_importing_opens_no_store(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH],
+        env={"PATH": os.environ["PATH"], "SONIK_HOME": str(home)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert not home.exists()
