@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from resources.errors import TerminalError
 from sonik_assets import run_processes
@@ -106,6 +107,8 @@ def _note(event: dg.DagsterEvent, outcome: Outcome, groups: dict[str, str]) -> b
         outcome.checks[f"{found.asset_key.to_user_string()}.{found.check_name}"] = found.passed
     elif kind == dg.DagsterEventType.STEP_FAILURE:
         outcome.failures.append(_reason(event))
+    elif kind == dg.DagsterEventType.RUN_FAILURE and not outcome.failures:
+        outcome.failures.append(_first_cause(event.job_failure_data.error) or event.message or "no event says why")
     elif kind == dg.DagsterEventType.STEP_SUCCESS and stage:
         outcome.seconds[stage] += (event.step_success_data.duration_ms or 0) / 1000
         return True
@@ -117,12 +120,15 @@ def _values(event: dg.DagsterEvent) -> dict[str, Any]:
 
 
 def _reason(event: dg.DagsterEvent) -> str:
-    """Return the first cause of a failed step, in one line."""
-    error = event.step_failure_data.error
-    while error and error.cause:
+    return f"{event.step_key}: {_first_cause(event.step_failure_data.error)}"
+
+
+def _first_cause(error: SerializableErrorInfo | None) -> str:
+    """Return what was wrong at the bottom of a chain of errors, in one line without the error's class."""
+    while error and error.cause and error.cls_name not in ("TerminalError", "TransientError"):  # ours say it best
         error = error.cause
-    text = " ".join((error.message if error else "no message").split())
-    return f"{event.step_key}: {text.partition(': ')[2] or text}"[:600]
+    text = " ".join((error.message if error else "").split())
+    return (text.partition(": ")[2] or text)[:600]
 
 
 def open_instance() -> dg.DagsterInstance:

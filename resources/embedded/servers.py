@@ -45,6 +45,7 @@ class ServerStatus:
 def up(settings: Settings) -> Endpoints:
     """Start what is embedded and not running, create the databases, return where everything is."""
     from resources.embedded import databases
+    from resources.embedded.versions import falkordb_version, redis_version
 
     layout = Layout(settings.home)
     try:
@@ -52,6 +53,9 @@ def up(settings: Settings) -> Endpoints:
             with processes.lock(layout.home):
                 _start(settings, layout)
         found = _addresses(settings, layout)
+        for problem in (falkordb_version(found.falkordb)[1], redis_version(found.redis)[1]):
+            if problem:  # before a run has done half of its work
+                raise TransientError(problem)
         with processes.lock(layout.home):
             databases.ensure(found.postgres)
             databases.ensure(for_libpq(found.dagster_postgres))

@@ -43,6 +43,10 @@ def database_of(url: str) -> str:
 
 def redacted(url: str) -> str:
     """Hide the password, keeping everything that tells a person which server this is."""
+    scheme, _, rest = url.partition("://")
+    before, at, after = rest.rpartition("@")
+    if set("/?#[") & set(before):  # a password that is not percent-encoded: where it starts is a guess
+        return f"{scheme}://{REDACTED}@{after}"
     parts = urlsplit(url)
     user, at, host = parts.netloc.rpartition("@")
     name, colon, _ = user.partition(":")

@@ -86,6 +86,8 @@ def env() -> None:
     settings = Settings.from_env()
     for name, value in variables(settings, embedded.up(settings).dagster_postgres).items():
         print(f"export {name}={shlex.quote(value)}")
+    # For `dagster asset list` and the like, which read no workspace.yaml.
+    print("export DAGSTER_MODULE_NAME=sonik_assets.definitions")
     print(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
 
 

@@ -8,7 +8,7 @@ from tests.support.demos import Demo
 
 pytestmark = pytest.mark.xdist_group("demo")
 
-SECRET = "hunter2"
+SECRET = "hunter2"  # noqa: S105 - not one of ours
 
 
 def test_a_missing_folder_is_named_with_what_to_do(first: Demo, tmp_path: Path) -> None:

@@ -32,7 +32,6 @@ things as (
             (array_agg({{ attribute }} order by trust, updated_at desc nulls last, record_id)
                 filter (where {{ attribute }} is not null))[1] as {{ attribute }},
         {% endfor %}
-        -- jsonb_object_agg keeps the last value of a key, so the most trusted comes last
         max(updated_at) as updated_at,
         count(*) as records
     from mentions
@@ -42,6 +41,7 @@ things as (
 attributes as (
     select
         entity_id,
+        -- jsonb_object_agg keeps the last value of a key, so the most trusted comes last
         jsonb_object_agg(key, value order by trust desc, updated_at asc nulls first, record_id) as attributes
     from (
         select m.entity_id, m.trust, m.updated_at, m.record_id, a.key, a.value

@@ -22,7 +22,11 @@ placed as (
     select
         t.entity_id, r.*, t.starts_at, t.ends_at, t.local_date, t.event_key,
         venue.entity_id as venue_id,
-        organizer.entity_id as organizer_id
+        organizer.entity_id as organizer_id,
+        first_value(r.currency) over (
+            partition by t.entity_id
+            order by r.currency is null, r.trust, r.updated_at desc nulls last, r.record_id
+        ) as kept_currency
     from {{ source('identity', 'event_times') }} as t
     inner join records as r
         on t.source = r.source and t.table_name = r.table_name and t.record_id = r.record_id
@@ -45,8 +49,9 @@ merged as (
             (array_agg({{ column }} order by trust, updated_at desc nulls last, record_id)
                 filter (where {{ column }} is not null))[1] as {{ column }},
         {% endfor %}
-        min(price_min) as price_min,
-        max(price_max) as price_max,
+        -- only of records in the currency that survives, or that name none: two currencies do not compare
+        min(price_min) filter (where coalesce(currency, kept_currency) is not distinct from kept_currency) as price_min,
+        max(price_max) filter (where coalesce(currency, kept_currency) is not distinct from kept_currency) as price_max,
         count(distinct source) as source_count,
         max(updated_at) as updated_at
     from placed
