@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import exports
+from tests.support.cutting import BROKEN
 from tests.support.demos import Demo
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -80,24 +82,22 @@ def test_a_file_that_is_cut_off_stops_the_run_before_anything_is_half_written(se
 
 
 def renamed_venue(demo: Demo) -> tuple[str, str]:
-    """Give a venue that no event names another name in the exports; return its entity and the old name."""
+    """Give a venue of the exports that few other records speak of another name; return its entity and old name."""
+    path = demo.exports / "directus" / "venues.ndjson.gz"
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    whole = {row["id"]: row for row in map(json.loads, lines[: -len(BROKEN)])}
     ((record, id, name),) = demo.ask(
         "select m.record_id, e.id::text, e.name from identity.entity_map as m"
         " inner join unified.entities as e on e.id = m.entity_id"
         " inner join raw_directus.venues as r on r.record_id = m.record_id"
         " where m.source = 'directus' and m.table_name = 'venues' and r.source_updated_at < '2026-11-15'"
-        " order by (select count(*) from unified.events as v where v.venue_id = e.id), e.id limit 1"
+        " and m.record_id = any(%s)"
+        " order by (select count(*) from identity.entity_map as o where o.entity_id = e.id), e.id limit 1",
+        list(whole),
     )
-    path = demo.exports / "directus" / "venues.ndjson.gz"
-    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-    path.write_bytes(gzip.compress("".join(f"{_renamed(line, record)}\n" for line in lines).encode()))
+    whole[record] |= {"name": NEW_NAME, "date_updated": "2026-11-20T12:00:00.000Z"}
+    exports.write(demo.exports, "directus/venues.ndjson.gz", *whole.values(), *BROKEN.values())
     return id, name
-
-
-def _renamed(line: str, record: str) -> str:
-    if f'"{record}"' not in line:
-        return line
-    return json.dumps({**json.loads(line), "name": NEW_NAME, "date_updated": "2026-11-20T12:00:00.000Z"})
 
 
 @contextmanager
