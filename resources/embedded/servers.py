@@ -119,10 +119,10 @@ def _start(settings: Settings, layout: Layout) -> None:
 
 
 def _addresses(settings: Settings, layout: Layout) -> Endpoints:
-    main = settings.postgres_url or for_postgres_socket(layout.postgres_folder, "sonik")
+    main = for_libpq(settings.postgres_url or for_postgres_socket(layout.postgres_folder, "sonik"))
     socket = for_redis_socket(layout.redis_socket)
     return Endpoints(
-        postgres=for_libpq(main),
+        postgres=main,
         dagster_postgres=for_sqlalchemy(settings.dagster_postgres_url or with_database(main, "dagster")),
         falkordb=settings.falkordb_url or socket,
         redis=settings.redis_url or socket,

@@ -3,6 +3,11 @@
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from resources.errors import TerminalError
+
 REDACTED = "***"
 
 
@@ -31,9 +36,19 @@ def for_sqlalchemy(url: str) -> str:
 
 
 def for_libpq(url: str) -> str:
-    """Drop SQLAlchemy's driver suffix, which libpq does not know."""
+    """Drop SQLAlchemy's driver suffix, which libpq does not know.
+
+    Raises TerminalError where libpq cannot read the rest; its own message would quote the password.
+    """
     scheme, _, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}://{rest}"
+    plain = f"{scheme.partition('+')[0]}://{rest}"
+    try:
+        conninfo_to_dict(plain)
+        urlsplit(plain)
+    except (ProgrammingError, ValueError) as error:
+        fix = "percent-encode special characters in its password"
+        raise TerminalError(f"the PostgreSQL URL {redacted(url)} cannot be read: {fix}") from error
+    return plain
 
 
 def database_of(url: str) -> str:

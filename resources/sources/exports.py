@@ -6,7 +6,6 @@ Yields batches in bounded memory. Knows files and formats; nothing of Dagster, w
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import polars as pl
 
@@ -67,9 +66,9 @@ def _bson(path: Path, name: str) -> Iterator[pl.DataFrame]:
     import bson
     from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 
-    opened: BinaryIO = gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[assignment]
-    with opened as file:
-        documents = (dumps(d, json_options=RELAXED_JSON_OPTIONS) for d in bson.decode_file_iter(file))
+    with path.open("rb") as plain:
+        file = gzip.GzipFile(fileobj=plain) if path.suffix == ".gz" else plain
+        documents = (dumps(d, json_options=RELAXED_JSON_OPTIONS) for d in bson.decode_file_iter(file))  # type: ignore[arg-type]
         for chunk in batched(documents, BATCH_ROWS):
             yield pl.DataFrame({"payload": chunk}, {"payload": pl.String}).with_columns(origin=pl.lit(name))
 

@@ -3,7 +3,7 @@
 import psycopg
 
 from resources.embedded.urls import redacted
-from resources.errors import TerminalError, TransientError
+from resources.errors import TransientError
 
 
 def connect(url: str, *, timeout_seconds: int = 10) -> psycopg.Connection:
@@ -13,9 +13,6 @@ def connect(url: str, *, timeout_seconds: int = 10) -> psycopg.Connection:
     """
     try:
         return psycopg.connect(url, connect_timeout=timeout_seconds, application_name="sonik")
-    except psycopg.ProgrammingError as error:  # libpq quotes what it cannot parse, the password perhaps
-        where = f"the URL {redacted(url)} of PostgreSQL is not valid"
-        raise TerminalError(f"{where}: percent-encode special characters in its password") from error
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0].partition("failed: ")[2] or str(error).strip()
         raise TransientError(

@@ -10,9 +10,9 @@ import sys
 import typer
 
 from resources.errors import SonikError
-from sonik_assets.cli import demo, read, servers
+from sonik_assets.cli import demo, dlq, read, servers
 
-GROUPS = (demo, servers, read)
+GROUPS = (demo, servers, read, dlq)
 
 
 def build() -> typer.Typer:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 NEXT = (
     ("sonik whatson --city Recife", "what is on, from the mart"),
-    ('sonik search "noche de salsa"', "hybrid search over events, entities and articles"),
+    ('sonik search "noche de salsa"', "search by words and by meaning"),
     ("sonik ui", "the Dagster UI: lineage, checks, backfills"),
 )
 
@@ -24,10 +24,10 @@ def show(report: dict[str, Any], path: Path | None) -> None:
     else:
         console.print(
             f"Written: {written['rows']:,} rows, {written['graph_writes']:,} graph elements, "
-            f"{written['lance_versions']} LanceDB versions. Dead letters: {report['dead_letters']} "
-            "([bold]sonik dlq list[/])",
+            f"{written['lance_versions']} LanceDB versions.",
             highlight=False,
         )
+    console.print(f"Dead letters: {report['dead_letters']} ([bold]sonik dlq list[/])", highlight=False)
     console.print(f"Done in {report['seconds']} s." + (f" Report: {path}" if path else ""), highlight=False)
     console.print("\nTry next:")
     for command, says in NEXT:

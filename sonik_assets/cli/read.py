@@ -1,6 +1,7 @@
 """The commands that answer questions: entity show, whatson, search, path, leads, query.
 
-They print what `sonik_assets.serving` returns, as a table or with --json, and decide nothing.
+They print what `sonik_assets.serving` returns, and decide nothing: with --json all of it, as a table what a
+person reads, so without ids, which no row of a table has room for.
 """
 
 from collections.abc import Iterator
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from resources.embedded import Endpoints
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Limit = Annotated[int, typer.Option(help="At most so many rows.", min=1, max=1000)]
+MOST = 1000
+Limit = Annotated[int, typer.Option(help="At most so many rows.", min=1, max=MOST)]
+RECORDS_SHOWN = 15
+LEADING = ("entity_type", "id", "canonical_id", "canonical_scheme", "claim_status", "claimed_by", "category", "genres")
+"""The attributes of an entity that are shown first; times are shown last, the others by name, places together."""
+PLACE = ("address", "city", "country", "latitude", "longitude")
+TIMES = ("first_seen_at", "updated_at")
 
 
 def register(app: typer.Typer) -> None:
@@ -40,17 +47,28 @@ def entity_show(id: Annotated[str, typer.Argument(help="An id, or a name.")], *,
     """Show an entity and the source records behind it; the id of a merged one leads to its successor."""
     from sonik_assets.serving import entities
 
-    with _postgres() as pg:
+    with postgres() as pg:
         found = entities.show(pg, id)
     if as_json:
         show.as_json(found)
         return
-    records, merged = found.pop("records"), found.pop("merged_from")
-    attributes = found.pop("metadata") or {}
-    show.pairs(found["name"], {**found, **attributes})
-    show.table("source records", records, empty="no source record names this entity")
-    if merged:
-        show.table("merged into it", merged, empty="")
+    records = [_part(row, "source", "table_name", "record_id", "linked_by") for row in found["records"]]
+    show.pairs(found["name"], _attributes(found))
+    show.table("source records", records, empty="no source record names this entity", limit=RECORDS_SHOWN)
+    if found["merged_from"]:
+        show.table("merged into it", found["merged_from"], empty="")
+
+
+def _attributes(entity: dict[str, Any]) -> dict[str, Any]:
+    """Return an entity's attributes in the order a person looks for them."""
+    own = {name: value for name, value in entity.items() if name not in ("name", "metadata", "records", "merged_from")}
+    every = {**own, **(entity["metadata"] or {})}
+    others = sorted(every.keys() - {*LEADING, *PLACE, *TIMES})
+    return {name: every[name] for name in (*LEADING, *PLACE, *others, *TIMES) if name in every}
+
+
+def _part(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names}
 
 
 def whatson(
@@ -59,7 +77,7 @@ def whatson(
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First local date; default today.")
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last local date.")] = None,
-    limit: Limit = 50,
+    limit: Limit = 20,
     *,
     as_json: Json = False,
 ) -> None:
@@ -67,20 +85,28 @@ def whatson(
     from sonik_assets.serving import events
 
     since = first.date() if first else datetime.now().astimezone().date()
-    with _postgres() as pg:
-        rows = events.whats_on(pg, city=city, first=since, last=last.date() if last else None, limit=limit)
+    # A table says how many more --limit can show.
+    most = limit if as_json else MOST
+    with postgres() as pg:
+        rows = events.whats_on(pg, city=city, first=since, last=last.date() if last else None, limit=most)
         hint = "" if rows else _elsewhen(*events.extent(pg))
-    columns = (
-        "local_date",
-        "event_name",
-        "venue_name",
-        "city",
-        "artists",
-        "price_min",
-        "currency",
-        "event_id",
-    )
-    show.rows("what's on", rows, columns=columns, empty=f"nothing on; {hint}", json=as_json)
+    if as_json:
+        show.as_json(rows)
+        return
+    shown = [_event(row, with_city=not city) for row in rows]
+    empty = f"nothing on; {hint}"
+    show.table("what's on", shown, empty=empty, first="event", spare={"artists"}, limit=limit, more="--limit")
+
+
+def _event(row: dict[str, Any], *, with_city: bool) -> dict[str, Any]:
+    return {
+        "date": row["local_date"],
+        "event": row["event_name"],
+        "venue": row["venue_name"],
+        **({"city": row["city"]} if with_city else {}),
+        "artists": row["artists"],
+        "price from": show.money(row["price_min"], row["currency"]),
+    }
 
 
 def _elsewhen(first: date | None, last: date | None, cities: list[str]) -> str:
@@ -101,8 +127,22 @@ def search(
 
     rows = find(Settings.from_env(), text, city=city, limit=limit)
     empty = f"nothing found for {text!r}; try fewer or other words" + (", or no --city" if city else "")
-    columns = ("kind", "name", "city", "local_date", "text", "score", "id")
-    show.rows(f"search: {text}", rows, columns=columns, empty=empty, json=as_json)
+    if as_json:
+        show.as_json(rows)
+        return
+    show.table(f"search: {text}", [_hit(row) for row in rows], empty=empty, first="name", spare={"score"})
+
+
+def _hit(row: dict[str, Any]) -> dict[str, Any]:
+    name, text = row["name"] or "", row["text"] or ""
+    return {
+        "kind": row["kind"],
+        "name": name,
+        "city": row.get("city"),
+        "date": row.get("local_date"),
+        "text": text.removeprefix(name).lstrip(". "),  # the text of a thing begins with its name
+        "score": row["score"],
+    }
 
 
 def path(
@@ -113,19 +153,25 @@ def path(
 ) -> None:
     """Show the shortest connection between two entities, and why each step holds."""
     rows = _ask("warm_introduction", {"from": start, "to": end})
-    columns = ("why", "type", "weight", "source", "to_label", "to_id")
+    if as_json:
+        show.as_json(rows)
+        return
     empty = f"no connection of at most six steps from {start!r} to {end!r}; try a venue or an organizer instead"
-    show.rows(f"{start} to {end}: {len(rows)} steps", rows, columns=columns, empty=empty, json=as_json)
+    steps = [_part(row, "why", "type", "weight", "source") for row in rows]
+    show.table(f"{start} to {end}: {len(rows)} steps", steps, empty=empty, wrap={"why"}, spare={"source"})
 
 
 def leads(limit: Limit = 20, *, as_json: Json = False) -> None:
     """List the organizers worth calling, with what to tell them."""
     from sonik_assets.serving import leads as serving
 
-    with _postgres() as pg:
+    with postgres() as pg:
         rows = serving.leads(pg, limit=limit)
-    columns = ("name", "sentence", "contact_name", "contact_email", "crm_stage", "claim_status", "score")
-    show.rows("leads", rows, columns=columns, empty="no organizer yet: run `sonik run`", json=as_json)
+    if as_json:
+        show.as_json(rows)
+        return
+    shown = [_part(row, "name", "sentence", "contact_name", "crm_stage", "score") for row in rows]
+    show.table("leads", shown, empty="no organizer yet: run `sonik run`", first="name", wrap={"sentence"})
 
 
 def query(
@@ -140,17 +186,23 @@ def query(
         return
     given = dict(_parameter(text) for text in param or [])
     rows = _ask(name, given)
-    show.rows(name, rows, columns=None, empty="no rows; try another parameter, or `sonik query`", json=as_json)
+    if as_json:
+        show.as_json(rows)
+        return
+    shown = [{key: value for key, value in row.items() if key != "id"} for row in rows]
+    show.table(name, shown, empty="no rows; try another parameter, or `sonik query`")
 
 
 def _list_queries(*, as_json: bool) -> None:
     from sonik_assets.serving.catalogue import catalogue
 
-    rows = [
-        {"name": each.name, "graph": each.graph, "answers": each.answers, "example": each.example}
-        for each in catalogue().values()
-    ]
-    show.rows("queries", rows, columns=None, empty="", json=as_json)
+    queries = catalogue().values()
+    if as_json:
+        show.as_json([{name: getattr(each, name) for name in ("name", "graph", "answers", "example")} for each in queries])
+        return
+    # No table: an example is there to be copied, whole.
+    for each in queries:
+        print(f"{each.name} ({each.graph})\n  {each.answers}\n  $ {each.example}\n")
 
 
 def _parameter(text: str) -> tuple[str, str]:
@@ -163,18 +215,19 @@ def _parameter(text: str) -> tuple[str, str]:
 def _ask(name: str, given: dict[str, str]) -> list[dict[str, Any]]:
     from sonik_assets.serving import graph
 
-    with _postgres() as pg:
+    with postgres() as pg:
         return graph.query(pg, _falkordb(), name, given)
 
 
 @contextmanager
-def _postgres() -> Iterator["Connection[Any]"]:
+def postgres() -> Iterator["Connection[Any]"]:
+    """Connect for a command that reads; raises TerminalError before the first run."""
     from psycopg import errors
 
-    from resources.stores import postgres
+    from resources.stores import postgres as store
 
     try:
-        with postgres.connect(_endpoints().postgres) as connection:
+        with store.connect(_endpoints().postgres) as connection:
             yield connection
     except (errors.UndefinedTable, errors.InvalidSchemaName) as error:
         raise TerminalError("there is no data yet: run `sonik run` first") from error

@@ -1,20 +1,24 @@
-"""How answers look on a terminal: a table, pairs, or JSON for programs. Knows nothing of what they mean."""
+"""How answers look on a terminal: a table, pairs, or JSON for programs. Knows nothing of what they mean.
+
+A table row is one line: what does not fit ends in an ellipsis, except in columns that may wrap. Short columns
+(dates, numbers, kinds) are never cut.
+"""
 
 import json as jsonlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 Row = Mapping[str, Any]
 
-
-def rows(title: str, found: Sequence[Row], *, columns: Sequence[str] | None, empty: str, json: bool = False) -> None:
-    """Print rows as JSON or as a table of the given columns (default: all of them)."""
-    if json:
-        as_json(found)
-        return
-    table(title, found, columns=columns, empty=empty)
+SHORT = 12
+"""Columns whose longest cell has at most so many characters keep their width."""
+NARROW = 100
+"""Terminals below this width do without a table's spare columns."""
 
 
 def as_json(value: object) -> None:
@@ -22,49 +26,110 @@ def as_json(value: object) -> None:
     print(jsonlib.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
-def table(title: str, found: Sequence[Row], *, columns: Sequence[str] | None = None, empty: str) -> None:
-    """Print a table, or the sentence that says what to try where there is nothing."""
-    from rich import box
+def table(
+    title: str,
+    found: Sequence[Row],
+    *,
+    empty: str,
+    first: str = "",
+    wrap: Collection[str] = (),
+    spare: Collection[str] = (),
+    limit: int | None = None,
+    more: str = "--json",
+) -> None:
+    """Print rows, or the sentence that says what to try where there are none.
+
+    Column `first` keeps a quarter of the width, `wrap` may take several lines, `spare` is left out where it is
+    narrow. Past `limit` rows a line says how many more there are, and `more`, how to get them.
+    """
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
     if not found:
         print(empty)
         return
-    names = list(columns or found[0])
-    made = Table(title=Text(title), title_justify="left", box=box.SIMPLE)
-    for name in names:
-        made.add_column(name.replace("_", " "), overflow="fold")
-    for row in found:
-        # Text, since a name with brackets is not markup
-        made.add_row(*(Text(_cell(row.get(name))) for name in names))
-    Console().print(made)
+    console = Console()
+    names = [name for name in found[0] if name not in spare or console.width >= NARROW]
+    made = _empty_table(title)
+    columns = {name: _cells([row[name] for row in found[:limit]]) for name in names}
+    for name, cells in columns.items():
+        _add_column(made, name, cells, values=[row[name] for row in found], wraps=name in wrap)
+        if name == first:
+            made.columns[-1].no_wrap, made.columns[-1].max_width = True, console.width // 4
+    for cells_of_row in zip(*columns.values(), strict=True):
+        made.add_row(*(_text(cell, wraps=name in wrap) for name, cell in zip(names, cells_of_row, strict=True)))
+    console.print(made)
+    if limit is not None and len(found) > limit:
+        print(f"  ... and {len(found) - limit:,} more: {more}\n")
 
 
 def pairs(title: str, values: Row) -> None:
-    """Print one thing's attributes, one a line."""
-    found = [{"attribute": name, "value": value} for name, value in values.items() if value not in (None, "", [])]
-    table(title, found, empty=f"{title}: nothing known")
+    """Print one thing's attributes, one a line; long ones take several."""
+    found = [
+        {"attribute": name.replace("_", " "), "value": _cell(value)}
+        for name, value in values.items()
+        if value not in (None, "", [])
+    ]
+    table(title, found, empty=f"{title}: nothing known", wrap={"value"})
+
+
+def money(amount: Decimal | float | None, currency: str | None) -> str:
+    """Return an amount with thousands and its currency: 67,500 COP; cents only where there are any."""
+    if amount is None:
+        return ""
+    text = f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.2f}"
+    return f"{text} {currency}" if currency else text
+
+
+def _empty_table(title: str) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    return Table(title=Text(title), title_justify="left", box=box.SIMPLE)
+
+
+def _add_column(made: "Table", name: str, cells: list[str], *, values: list[Any], wraps: bool) -> None:
+    numbers = all(value is None or isinstance(value, int | float | Decimal) for value in values)
+    made.add_column(
+        _text(name.replace("_", " ")),
+        justify="right" if numbers else "left",
+        no_wrap=not wraps and max(map(len, cells)) <= SHORT,
+        overflow="fold" if wraps else "ellipsis",
+    )
+
+
+def _text(cell: str, *, wraps: bool = False) -> Any:
+    from rich.text import Text
+
+    # Text, since a name with brackets is not markup
+    return Text(cell) if wraps else Text(" ".join(cell.split()), no_wrap=True, overflow="ellipsis")
+
+
+def _cells(values: list[Any]) -> list[str]:
+    """Return a column's texts; its fractions all have as many decimals, none where all are whole."""
+    floats = [value for value in values if isinstance(value, float)]
+    if not floats:
+        return [_cell(value) for value in values]
+    whole = all(value.is_integer() for value in floats)
+    decimals = 0 if whole else 2 if max(map(abs, floats)) >= 1 else 3
+    return [f"{value:,.{decimals}f}" if isinstance(value, float) else _cell(value) for value in values]
 
 
 def _cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.9g}"
     if isinstance(value, list):
         return ", ".join(map(_cell, value))
-    return _text(value)
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="minutes")
+    if isinstance(value, int) and value >= 10_000:  # below, it may be a year
+        return f"{value:,}"
+    return str(value)
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Decimal):
         return float(value)
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ", timespec="minutes")
-    return str(value)

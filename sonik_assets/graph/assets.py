@@ -7,6 +7,7 @@ import dagster as dg
 
 from resources.dagster import Stores
 from sonik_assets.graph import schema
+from sonik_assets.unified.checks import GATE
 
 if TYPE_CHECKING:
     from sonik_assets.graph.project import Counts
@@ -28,7 +29,7 @@ def graph_asset(graph: str) -> dg.AssetsDefinition:
         kinds={"falkordb"},
         owners=["team:data"],
         description=PURPOSE[graph],
-        deps=[dg.AssetKey(["unified", relation]) for relation in schema.relations_of(graph)],
+        deps=GATE | {dg.AssetKey(["unified", relation]) for relation in schema.relations_of(graph)},
     )
     def _graph(stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from sonik_assets.graph.project import project

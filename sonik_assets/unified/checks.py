@@ -57,3 +57,6 @@ def invariant(model: str, name: str, query: str) -> dg.AssetChecksDefinition:
 
 
 CHECKS = [invariant(model, name, query) for (model, name), query in _INVARIANTS.items()]
+GATE = frozenset(dg.AssetKey(["unified", model]) for model, _ in _INVARIANTS)
+"""What every asset that leaves PostgreSQL depends on, whether it reads it or not: a blocking check only holds back
+what is downstream of its own asset."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.unified.checks import GATE
 from sonik_assets.vectors.documents import TABLES, Table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def vector_asset(table: Table) -> dg.AssetsDefinition:
         kinds={"lancedb"},
         owners=["team:data"],
         description=table.purpose,
-        deps=[dg.AssetKey(["unified", relation]) for relation in table.reads],
+        deps=GATE | {dg.AssetKey(["unified", relation]) for relation in table.reads},
     )
     def _vectors(stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from sonik_assets.vectors.sync import sync
