@@ -10,13 +10,8 @@ from sonik_assets.cli import read, show
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="Dead letters: records that broke the contract.")
-    group.callback()(_group)
     group.command("list")(list_letters)
     app.add_typer(group, name="dlq")
-
-
-def _group() -> None:
-    """Dead letters: records that broke the contract."""
 
 
 def list_letters(
@@ -54,6 +49,6 @@ def _none(source: str | None, table: str | None) -> str:
 
 def _summary(counts: list[dict[str, Any]], shown: int) -> str:
     total = sum(row["letters"] for row in counts)
+    more = f"  ... and {total - shown:,} more: --limit\n\n" if total > shown else ""
     tables = ", ".join(f"{row['source']}.{row['table_name']} {row['letters']:,}" for row in counts)
-    more = f" (... and {total - shown:,} more: --limit)" if total > shown else ""
-    return f"{total:,} dead letters: {tables}{more}"
+    return f"{more}{total:,} in all: {tables}"

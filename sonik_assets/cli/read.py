@@ -198,7 +198,8 @@ def _list_queries(*, as_json: bool) -> None:
 
     queries = catalogue().values()
     if as_json:
-        show.as_json([{name: getattr(each, name) for name in ("name", "graph", "answers", "example")} for each in queries])
+        fields = ("name", "graph", "answers", "example")
+        show.as_json([{field: getattr(each, field) for field in fields} for each in queries])
         return
     # No table: an example is there to be copied, whole.
     for each in queries:
