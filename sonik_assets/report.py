@@ -1,17 +1,16 @@
-"""What a run left behind, counted in the stores themselves: the demo's report and `sonik status` read it."""
+"""What a run did, and what the stores hold after it: the demo's report."""
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from resources.settings import Settings
+from sonik_assets.contents import contents, ids_sha256
 from sonik_assets.runs import STAGES, Outcome
 
 if TYPE_CHECKING:
     import falkordb
 
-GRAPHS = ("operations", "knowledge", "agent_memory")
 SCHEMAS = (
     "raw_directus",
     "raw_twenty",
@@ -50,16 +49,13 @@ def report(
         "checks": {"passed": passed, "failed": len(outcome.checks) - passed},
         "failed_checks": sorted(name for name, good in outcome.checks.items() if not good),
         "failures": outcome.reasons if outcome.failures else "",
-        "entities": dict(_rows(connection, "select entity_type, count(*) from unified.entities group by 1 order by 1")),
-        "graph": graph_counts(graph),
-        "vectors": vector_counts(settings),
+        **contents(settings, connection, graph),
         "ids_sha256": ids_sha256(connection),
         "written": {
             "rows": rows_written(connection, since),
             "graph_writes": outcome.total("graph_writes"),
             "lance_versions": outcome.total("lance_versions"),
         },
-        "dead_letters": _one(connection, "select count(*) from raw.dead_letters where replayed_at is null"),
     }
 
 
@@ -74,40 +70,6 @@ def rows_written(connection: psycopg.Connection, since: int) -> int:
     # xmin has 32 bits and wraps: ages compare rightly, and frozen rows are older than anything.
     young = " + ".join(f"(select count(*) from {t} where age(xmin) <= age(%(since)s::text::xid))" for t in tables)
     return _one(connection, f"select {young}", {"since": str(since % 2**32)}) if tables else 0
-
-
-def ids_sha256(connection: psycopg.Connection) -> str:
-    """Return the SHA-256 of all entity ids in order, one a line."""
-    digest = hashlib.sha256()
-    with connection.cursor("ids") as cursor:
-        cursor.execute("select id::text from unified.entities order by id")
-        for (identifier,) in cursor:
-            digest.update(f"{identifier}\n".encode())
-    return digest.hexdigest()
-
-
-def graph_counts(graph: "falkordb.FalkorDB") -> dict[str, Any]:
-    """Return nodes, edges, and both by label and type over the three graphs."""
-    labels: dict[str, int] = {}
-    types: dict[str, int] = {}
-    for name in set(GRAPHS) & set(graph.list_graphs()):
-        selected = graph.select_graph(name)
-        labels |= dict(selected.ro_query("MATCH (n) RETURN labels(n)[0], count(n)").result_set)
-        types |= dict(selected.ro_query("MATCH ()-[e]->() RETURN type(e), count(e)").result_set)
-    return {
-        "nodes": sum(labels.values()),
-        "edges": sum(types.values()),
-        "labels": dict(sorted(labels.items())),
-        "types": dict(sorted(types.items())),
-    }
-
-
-def vector_counts(settings: Settings) -> dict[str, int]:
-    """Return the rows of each LanceDB table."""
-    import lancedb
-
-    database = lancedb.connect(settings.lancedb_uri)
-    return {name: database.open_table(name).count_rows() for name in database.table_names(limit=1000)}
 
 
 def _model_rows(connection: psycopg.Connection) -> dict[str, int]:

@@ -53,12 +53,12 @@ def up(settings: Settings) -> Endpoints:
             with processes.lock(layout.home):
                 _start(settings, layout)
         found = _addresses(settings, layout)
-        for problem in (falkordb_version(found.falkordb)[1], redis_version(found.redis)[1]):
-            if problem:  # before a run has done half of its work
-                raise TransientError(problem)
         with processes.lock(layout.home):
             databases.ensure(found.postgres)
             databases.ensure(for_libpq(found.dagster_postgres))
+        for problem in (falkordb_version(found.falkordb)[1], redis_version(found.redis)[1]):
+            if problem:  # said now, not when a run has done half of its work
+                raise TransientError(problem)
     except OSError as error:
         raise TerminalError(f"cannot prepare the servers under {layout.home}: {error}") from error
     return found

@@ -1,5 +1,8 @@
 """How a run's report looks: a table by stage, the entities and edges it found, and what to try next."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 NEXT = (
-    ("sonik whatson --city Recife", "what is on, from the mart"),
-    ('sonik search "noche de salsa"', "search by words and by meaning"),
-    ("sonik ui", "the Dagster UI: lineage, checks, backfills"),
+    ("whatson --city Recife", "what is on, from the mart"),
+    ('search "noche de salsa"', "search by words and by meaning"),
+    ("ui", "the Dagster UI: lineage, checks, backfills"),
 )
 
 
@@ -27,11 +30,20 @@ def show(report: dict[str, Any], path: Path | None) -> None:
             f"{written['lance_versions']} LanceDB versions.",
             highlight=False,
         )
-    console.print(f"Dead letters: {report['dead_letters']} ([bold]sonik dlq list[/])", highlight=False)
+    console.print(f"Dead letters: {report['dead_letters']} ([bold]{_sonik()} dlq list[/])", highlight=False)
     console.print(f"Done in {report['seconds']} s." + (f" Report: {path}" if path else ""), highlight=False)
     console.print("\nTry next:")
     for command, says in NEXT:
-        console.print(f"  [bold]{command:<34}[/] {says}", highlight=False)
+        console.print(f"  [bold]{_sonik() + ' ' + command:<42}[/] {says}", highlight=False)
+
+
+def _sonik() -> str:
+    """Return what to type: the command's name where the shell finds it, else its path from here."""
+    here = Path(sys.executable).with_name("sonik")
+    found = shutil.which("sonik")
+    if found and Path(found).resolve() == here.resolve():
+        return "sonik"
+    return os.path.relpath(here) if here.is_relative_to(Path.cwd()) else str(here)
 
 
 def _stages(report: dict[str, Any]) -> Table:

@@ -8,7 +8,7 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,18 +46,48 @@ def down(*, delete: Annotated[bool, typer.Option("--delete", help="Delete the se
 
 
 def status(*, as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False) -> None:
-    """Show every server: where it is, its version, whether it runs. Exit code 1 if one does not."""
+    """Show every server and what the stores hold. Exit code 1 if a server does not run."""
     from resources import embedded
 
     settings = Settings.from_env()
     found = embedded.status(settings)
+    up = all(server.running for server in found)
+    holds = _contents(settings) if up else None
     if as_json:
         servers = [asdict(server) for server in found]
-        print(json.dumps({"home": str(settings.home), "servers": servers}, indent=2))
+        print(json.dumps({"home": str(settings.home), "servers": servers, "contents": holds}, indent=2))
     else:
         _print_status(found)
-    if not all(server.running for server in found):
+        print(_summary(holds) if up else "start them with `sonik up`")
+    if not up:
         raise typer.Exit(1)
+
+
+def _contents(settings: Settings) -> dict[str, Any] | None:
+    """Return what the stores hold; None before the first run."""
+    import psycopg
+
+    from resources import embedded
+    from resources.stores import falkordb, postgres
+    from sonik_assets.contents import contents
+
+    endpoints = embedded.endpoints(settings)
+    with postgres.connect(endpoints.postgres) as connection:
+        try:
+            return contents(settings, connection, falkordb.connect(endpoints.falkordb))
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+            return None
+
+
+def _summary(holds: dict[str, Any] | None) -> str:
+    if holds is None:
+        return "nothing has run yet: try `sonik demo`"
+    graph = holds["graph"]
+    return (
+        f"{sum(holds['entities'].values()):,} entities, {graph['nodes']:,} nodes and {graph['edges']:,} edges, "
+        f"{sum(holds['vectors'].values()):,} vectors, {holds['dead_letters']:,} dead letters; "
+        f"sources last read {holds['last_extract'] or 'never'}"
+    )
 
 
 def doctor() -> None:

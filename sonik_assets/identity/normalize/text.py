@@ -11,7 +11,7 @@ from functools import lru_cache
 from sonik_assets.identity.normalize.words import word_map, word_set
 
 _WORD = re.compile(r"[^\W_]+")
-_INITIALS = re.compile(r"\b(?:[^\W\d_]\.\s?){2,}(?:[^\W\d_]\b)?")
+_INITIALS = re.compile(r"\b[^\W\d_](?:\.\s?[^\W\d_]\b)+\.?")
 _LEGAL = word_set("legal_forms")
 _LEGAL_PHRASES = re.compile(r"\b(?:s a de c v|sa de cv|s de rl de cv|s de rl|sapi de cv|s a s|s r l|s a)$")
 _ARTICLES = word_set("articles")
