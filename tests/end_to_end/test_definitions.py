@@ -44,7 +44,7 @@ def test_raw_assets_are_daily_and_run_a_range_at_once() -> None:
     raw = [
         asset
         for asset in build_defs().resolve_asset_graph().assets_defs
-        if all(key.path[0].startswith("raw_") for key in asset.keys)
+        if asset.keys and all(key.path[0].startswith("raw_") for key in asset.keys)
     ]
     assert len(raw) == 25
     assert all(isinstance(asset.partitions_def, dg.DailyPartitionsDefinition) for asset in raw)
