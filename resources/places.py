@@ -158,7 +158,9 @@ class GooglePlaces:
             kind = TransientError if error.status in {"OVER_QUERY_LIMIT", "UNKNOWN_ERROR"} else TerminalError
             raise kind(f"Google Places refused {text!r} ({error}): check GOOGLE_MAPS_API_KEY") from error
         except (exceptions.TransportError, exceptions.Timeout, exceptions.HTTPError) as error:
-            raise TransientError(f"Google Places did not answer {text!r} ({error}): run again later") from error
+            # Neither the message nor the cause: both hold the request's address, and that the key.
+            name = type(error).__name__
+            raise TransientError(f"Google Places did not answer {text!r} ({name}): run again later") from None
         return list(answer.get("candidates", []))
 
 

@@ -9,7 +9,7 @@ import dagster as dg
 from resources.dagster import Stores
 from resources.errors import SonikError
 from sonik_assets.jobs import EVERYTHING
-from sonik_assets.partitions import FIRST_DAY
+from sonik_assets.partitions import DAILY, FIRST_DAY
 
 CURSOR_VERSION = 1
 
@@ -50,7 +50,8 @@ def seen(cursor: str | None) -> dict[str, str]:
 def request(identities: list[str], first: str, last: str) -> dg.RunRequest:
     """Return the run over these days. Its key is made of the files, so a repeated tick asks for nothing new."""
     key = hashlib.sha256("\n".join(identities).encode()).hexdigest()[:32]
-    start, end = max(first, FIRST_DAY), max(last, FIRST_DAY)
+    today = DAILY.get_last_partition_key() or last
+    start, end = (min(max(day, FIRST_DAY), today) for day in (first, last))  # a clock far ahead is no partition
     return dg.RunRequest(
         run_key=key,
         tags={"dagster/asset_partition_range_start": start, "dagster/asset_partition_range_end": end},

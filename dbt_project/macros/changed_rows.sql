@@ -1,13 +1,14 @@
 {#
     Incremental strategy `changed_rows`: one MERGE that makes the table equal to the model and rewrites only
     rows whose content differs, deletes included. A run without changes writes no tuple.
-    An empty model over a filled table is more often a broken source than the truth: it stops the build.
+    Where a model says `meta: {guard_empty: true}`, nothing in place of something stops the build: a broken source is
+    likelier than the truth.
 #}
 {% macro get_incremental_changed_rows_sql(arg_dict) %}
     {%- set target, source = arg_dict["target_relation"], arg_dict["temp_relation"] -%}
     {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | list -%}
     {%- set keys = [arg_dict["unique_key"]] if arg_dict["unique_key"] is string else arg_dict["unique_key"] -%}
-    {{ guard_empty(target, source) }}
+    {% if config.get("meta", {}).get("guard_empty") %}{{ guard_empty(target, source) }}{% endif %}
     merge into {{ target }} as t using {{ source }} as s
     on {% for key in keys %}t.{{ key }} = s.{{ key }}{{ " and " if not loop.last }}{% endfor %}
     when matched and

@@ -1,5 +1,5 @@
 {# Reading a verbatim payload: a value that does not parse is null here; the contract of the raw stage has already
-   put such records among the dead letters, so null means a kind of value nobody declared. #}
+   put wrong kinds among the dead letters, so what is left is a number that does not fit (350.5 seats). #}
 {% macro text(field) -%}
     nullif(btrim(payload ->> '{{ field }}'), '')
 {%- endmacro %}
@@ -43,5 +43,13 @@
 
 {# A number as people write it: "45.000,00", "1,200", "12.3k" (migration 0004). #}
 {% macro amount(field) -%}
-    ops.amount(payload ->> '{{ field }}')
+    case jsonb_typeof(payload -> '{{ field }}')
+        when 'number' then (payload ->> '{{ field }}')::numeric
+        when 'string' then ops.amount(payload ->> '{{ field }}')
+    end
+{%- endmacro %}
+
+{# A coordinate: swapped or misplaced ones are outside the globe, and no place at all. #}
+{% macro degrees(expression, limit) -%}
+    case when {{ expression }} between -{{ limit }} and {{ limit }} then {{ expression }} end
 {%- endmacro %}

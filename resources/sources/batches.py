@@ -14,6 +14,9 @@ COLUMNS = ("record_id", "payload", "source_updated_at", "deleted_at", "partial",
 
 _TYPES = {name: pl.Datetime("us", "UTC") for name in ("source_updated_at", "deleted_at")}
 
+_NUL = r"\x00|(?:^|[^\\])(?:\\\\)*\\u0000"
+"""A NUL as it is or as JSON writes it; not the text of a backslash followed by u0000."""
+
 
 def annotate(lines: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
     """Return the batch of `lines` (columns `payload`, `origin`), each row judged by the table's contract."""
@@ -66,10 +69,13 @@ def reason(table: SourceTable) -> pl.Expr:
     """Return why the record cannot be taken, or null."""
     whole = pl.col("payload").str.json_path_match("$")
     faults = [pl.when(whole.is_null() | ~whole.str.starts_with("{")).then(pl.lit("not a JSON object"))]
+    faults.append(
+        pl.when(pl.col("payload").str.contains(_NUL)).then(pl.lit("a NUL character, which no store can hold"))
+    )
     if table.key:
         faults.append(pl.when(pl.col("record_id").is_null()).then(pl.lit(f"missing key {_names(table.key)}")))
     for name in REQUIRED.get(table.relation, ()):
-        faults.append(pl.when(_field(name).is_null()).then(pl.lit(f"missing {name}")))
+        faults.append(pl.when(_field(name).str.strip_chars().fill_null("") == "").then(pl.lit(f"missing {name}")))
     for name, kind in table.contract.items():
         faults.append(
             pl.when(_violates(_field(name), kind)).then(

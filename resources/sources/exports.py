@@ -3,8 +3,10 @@
 Yields batches in bounded memory. Knows files and formats; nothing of Dagster, windows or the database.
 """
 
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from itertools import batched, islice
 from pathlib import Path
 
 import polars as pl
@@ -25,10 +27,9 @@ def read(folder: Path, table: SourceTable) -> Iterator[pl.DataFrame]:
     for path in files(folder, table.files):
         for lines in _lines(path, folder):
             yield batches.annotate(lines, table)
-    if table.topic:
-        for path in files(folder, (f"debezium/{table.topic}.ndjson",)):
-            for lines in _lines(path, folder):
-                yield debezium.annotate(lines, table)
+    for path in files(folder, _topic(table)):
+        for lines in _lines(path, folder):
+            yield debezium.annotate(lines, table)
 
 
 def check_folder(folder: Path) -> None:
@@ -53,16 +54,33 @@ def _lines(path: Path, folder: Path) -> Iterator[pl.DataFrame]:
 def _text(path: Path, name: str) -> Iterator[pl.DataFrame]:
     if path.stat().st_size == 0:
         return
+    read = 0
     lines = pl.scan_lines(path, name="payload", row_index_name="row")
-    for batch in lines.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
-        filled = batch.filter(pl.col("payload").str.strip_chars() != "")
-        yield filled.select("payload", origin=pl.format("{}:{}", pl.lit(name), pl.col("row") + 1))
+    try:
+        for batch in lines.collect_batches(chunk_size=BATCH_ROWS, maintain_order=True):
+            read += batch.height
+            yield _located(batch, name)
+    except pl.exceptions.ComputeError as error:
+        if "utf8" not in str(error):
+            raise
+        yield from _not_utf8(path, name, read)
+
+
+def _not_utf8(path: Path, name: str, skip: int) -> Iterator[pl.DataFrame]:
+    r"""Read on after `skip` lines. A wrong byte becomes `\xNN`, which is no JSON: that line is a dead letter."""
+    with path.open("rb") as plain:
+        file = gzip.GzipFile(fileobj=plain) if path.suffix == ".gz" else plain
+        rows = ((n, line.rstrip(b"\r\n").decode("utf-8", "backslashreplace")) for n, line in enumerate(file))
+        for chunk in batched(islice(rows, skip, None), BATCH_ROWS):
+            yield _located(pl.DataFrame(chunk, {"row": pl.UInt32, "payload": pl.String}, orient="row"), name)
+
+
+def _located(batch: pl.DataFrame, name: str) -> pl.DataFrame:
+    filled = batch.filter(pl.col("payload").str.strip_chars() != "")
+    return filled.select("payload", origin=pl.format("{}:{}", pl.lit(name), pl.col("row") + 1))
 
 
 def _bson(path: Path, name: str) -> Iterator[pl.DataFrame]:
-    import gzip
-    from itertools import batched
-
     import bson
     from bson.json_util import RELAXED_JSON_OPTIONS, dumps
 
@@ -74,13 +92,23 @@ def _bson(path: Path, name: str) -> Iterator[pl.DataFrame]:
 
 
 def span(folder: Path) -> tuple[str, str]:
-    """Return the first and last UTC day that any record of the folder belongs to, as far as partitions go."""
+    """Return the first and last UTC day, up to today, that any record or change of the folder belongs to."""
     today = datetime.now(UTC).date()
     days: set[date] = set()
     for table in TABLES:
-        clock = batches.instant(batches.first(table.updated)).dt.date().alias("day")
         for path in files(folder, table.files):
             for lines in _lines(path, folder):
-                days.update(lines.select(clock.unique()).to_series().drop_nulls().to_list())
+                days.update(_days(lines.select(batches.instant(batches.first(table.updated)))))
+        for path in files(folder, _topic(table)):
+            for lines in _lines(path, folder):
+                days.update(_days(debezium.annotate(lines, table).select("source_updated_at")))
     inside = [day for day in days if day <= today] or [today]
     return str(min(inside)), str(max(inside))
+
+
+def _days(clock: pl.DataFrame) -> list[date]:
+    return clock.to_series().dt.date().unique().drop_nulls().to_list()
+
+
+def _topic(table: SourceTable) -> tuple[str, ...]:
+    return (f"debezium/{table.topic}.ndjson",) if table.topic else ()

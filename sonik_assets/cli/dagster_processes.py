@@ -26,13 +26,14 @@ def run(port: int, variables: dict[str, str]) -> int:
     Path(variables["SONIK_DAGSTER_FILES"]).mkdir(parents=True, exist_ok=True, mode=0o700)
     files = Path(variables["SONIK_DAGSTER_FILES"])
     with (files / "ui.lock").open("w") as lock:
-        if _only_one(lock):
+        # Behind a socket Dagster's database is this machine's; another one may have daemons elsewhere.
+        if _only_one(lock) and "?host=" in variables["SONIK_DAGSTER_POSTGRES_URL"]:
             _bury_dead(variables)
-        return _serve(port, root, binaries, variables)
+        return _serve(port, root, binaries, variables, lock)
 
 
 def _only_one(lock: TextIO) -> bool:
-    """Return whether no other `sonik ui` of this home runs; the lock lasts as long as this process."""
+    """Return whether no other `sonik ui` of this home runs; the lock lasts as long as it or a child of it."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -50,7 +51,7 @@ def _bury_dead(variables: dict[str, str]) -> None:
             print(f"run {run_id} ended with its process; the daemon tries it again", flush=True)
 
 
-def _serve(port: int, root: str, binaries: Path, variables: dict[str, str]) -> int:
+def _serve(port: int, root: str, binaries: Path, variables: dict[str, str], lock: TextIO) -> int:
     children: list[subprocess.Popen[bytes]] = []
     commands = (
         [str(binaries / "dagster-webserver"), "-h", HOST, "-p", str(port), "-w", "workspace.yaml"],
@@ -60,7 +61,7 @@ def _serve(port: int, root: str, binaries: Path, variables: dict[str, str]) -> i
         for command in commands:
             # A session of its own: Ctrl-C reaches us only, and we end the children in order.
             child = subprocess.Popen(  # noqa: S603
-                command, cwd=root, env=os.environ | variables, start_new_session=True
+                command, cwd=root, env=os.environ | variables, start_new_session=True, pass_fds=[lock.fileno()]
             )
             children.append(child)
         print(f"Dagster UI: http://{HOST}:{port}  (Ctrl-C ends it; the servers stay up)", flush=True)

@@ -27,7 +27,7 @@ def demo(exports: Exports = None) -> None:
     from resources.sources import exports as folder
 
     folder.check_folder(settings.exports)
-    report = _run(settings, folder.span(settings.exports))
+    report = _run(settings, _all_days(settings))
     from sonik_assets.cli import demo_table
 
     path = settings.home / "demo_report.json"
@@ -47,7 +47,7 @@ def run_range(
     from resources.sources import exports as folder
 
     folder.check_folder(settings.exports)
-    report = _run(settings, _days(partitions) if partitions else folder.span(settings.exports))
+    report = _run(settings, _days(partitions) if partitions else _all_days(settings))
     from sonik_assets.cli import demo_table
 
     if as_json:
@@ -62,6 +62,15 @@ def _settings(exports: Path | None) -> Settings:
         # The run's steps read the environment, in this process and in others.
         os.environ["SONIK_EXPORTS"] = str(exports.absolute())
     return Settings.from_env()
+
+
+def _all_days(settings: Settings) -> tuple[str, str]:
+    """Return the days of the exports; what is older than the first partition belongs to that one."""
+    from resources.sources import exports as folder
+    from sonik_assets.partitions import FIRST_DAY
+
+    first, last = folder.span(settings.exports)
+    return max(first, FIRST_DAY), max(last, FIRST_DAY)
 
 
 def _days(text: str) -> tuple[str, str]:
@@ -98,6 +107,7 @@ def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
     with postgres.connect(endpoints.postgres) as connection:
         since = report.mark(connection)
     log = settings.home / "logs" / "run.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with runs.open_instance() as instance, log.open("w") as file, redirect_stdout(file), Progress(console) as progress:
         outcome = runs.run(days, progress.step, instance=instance)  # dbt's own lines go to the log
     if not outcome.success and not outcome.metadata.get("unified/entities"):

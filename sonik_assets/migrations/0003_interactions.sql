@@ -29,6 +29,9 @@ declare
     stop timestamp := least(last, now() + interval '1 year') at time zone 'UTC';
     part text;
 begin
+    if first is null or last is null then
+        return;  -- nothing happened yet
+    end if;
     perform pg_advisory_xact_lock(hashtext('sonik.months'));
     while month <= stop loop
         part := format('%s_%s', parent, to_char(month, 'YYYY_MM'));

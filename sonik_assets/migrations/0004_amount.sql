@@ -1,5 +1,6 @@
--- A number as people write it: 45000.00, "45.000,00" (Brazil, Colombia), "1,200.50" and "1,200" (Mexico), "12.3k".
--- The later of the two separators is the decimal one; a lone comma before three last digits groups thousands.
+-- A number as people write it: 45000.00, "45.000,00" (Brazil, Colombia), "45.000", "1,200.50" and "1,200"
+-- (Mexico), "12.3k". The later of the two separators is the decimal one; one kind alone, before three digits each
+-- time, groups thousands. Only for text: a JSON number says itself what it is.
 create function ops.amount(written text) returns numeric
 language sql immutable strict parallel safe
 as $$
@@ -7,6 +8,7 @@ as $$
     from (
         select
             case
+                when body ~ '^\d{1,3}(\.\d{3})+$' then replace(body, '.', '')
                 when body ~ ',\d{3}$' and body !~ '\..*,' then replace(body, ',', '')
                 when strpos(reverse(body), ',') > 0
                     and (strpos(reverse(body), '.') = 0 or strpos(reverse(body), ',') < strpos(reverse(body), '.'))

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from resources.dagster import Stores
+from resources.errors import TerminalError
 from resources.sources.catalogue import TABLES, SourceTable
 from sonik_assets.partitions import DAILY, window
 
@@ -29,14 +30,18 @@ def raw_asset(table: SourceTable) -> dg.AssetsDefinition:
         description=f"`{table.name}` of {_FROM[table.source]}, verbatim; its extracts stay in the lake.",
         partitions_def=DAILY,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
     )
     def extract_table(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[Any]:
         from sonik_assets.raw.extract import extract
 
         started, days = time.monotonic(), context.partition_key_range
         settings = stores.settings()
-        with stores.postgres() as connection:
-            counts = extract(settings, connection, table, window(days.start, days.end), context.run_id)
+        try:
+            with stores.postgres() as connection:
+                counts = extract(settings, connection, table, window(days.start, days.end), context.run_id)
+        except TerminalError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
         return dg.MaterializeResult(
             metadata={
                 "rows_in": counts.read,

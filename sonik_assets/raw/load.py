@@ -43,13 +43,26 @@ with latest as (
     where reason is null
     order by key, source_updated_at desc nulls last, position desc
 ),
+-- Several partial changes of one record in a batch: each field as the last that names it says. Debezium writes a
+-- placeholder for a large value that did not change.
+folded as (
+    select coalesce(record_id, md5(payload)) as key,
+        jsonb_object_agg(field.key, field.value order by source_updated_at nulls first, position)
+            filter (where field.value <> '"__debezium_unavailable_value"') as payload
+    from staged
+    cross join lateral jsonb_each(payload::jsonb) as field
+    where reason is null and partial
+    group by 1
+),
 merged as (
     select
         latest.key, latest.source_updated_at, latest.deleted_at,
         old.payload_hash as old_hash, old.deleted_at as old_deleted_at, old.record_id is null as is_new,
-        case when latest.partial then coalesce(old.payload, '{{}}') || latest.payload::jsonb
+        old.first_seen_at, old.source_updated_at as old_updated_at,
+        case when latest.partial then coalesce(old.payload, '{{}}') || folded.payload
              else latest.payload::jsonb end as payload
     from latest
+    left join folded on folded.key = latest.key
     left join {relation} as old on old.record_id = latest.key
     where old.record_id is null
         or coalesce(latest.source_updated_at, '-infinity') >= coalesce(old.source_updated_at, '-infinity')
@@ -62,9 +75,13 @@ written as (
     )
     select
         key, payload, source_updated_at, payload_hash, now(), now(), deleted_at,
-        coalesce(source_updated_at, now() at time zone 'UTC')::date, %(run_id)s
+        (coalesce(source_updated_at, first_seen_at, now()) at time zone 'UTC')::date, %(run_id)s
     from hashed
-    where is_new or payload_hash <> old_hash or (deleted_at is null) <> (old_deleted_at is null)
+    where is_new or (deleted_at is null) <> (old_deleted_at is null)
+        -- Two versions at one time: nothing says which is newer, but it must be the same one in every run.
+        or payload_hash > old_hash
+        or (payload_hash <> old_hash and source_updated_at is distinct from old_updated_at)
+        or (payload_hash <> old_hash and source_updated_at is null)
     on conflict (record_id) do update set
         payload = excluded.payload, source_updated_at = excluded.source_updated_at,
         payload_hash = excluded.payload_hash, changed_at = excluded.changed_at,
@@ -94,7 +111,9 @@ def load(connection: psycopg.Connection, table: SourceTable, batch: pl.DataFrame
     values = {"source": table.source, "table": table.name, "run_id": run_id}
     with connection.cursor() as cursor:
         cursor.execute(_STAGED)
-        copy_frame(cursor, sql.Identifier("staged"), batch)
+        # PostgreSQL's text holds no NUL: a dead letter shows the symbol for it, the lake keeps the line as it was.
+        shown = batch.with_columns(pl.col(pl.String).str.replace_all("\0", "\N{SYMBOL FOR NULL}", literal=True))
+        copy_frame(cursor, sql.Identifier("staged"), shown)
         cursor.execute(_REFUSE)
         cursor.execute("select count(*) from staged where reason is not null")
         rejected = _one(cursor)

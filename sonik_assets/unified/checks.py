@@ -11,7 +11,8 @@ _INVARIANTS = {
     """,
     ("entities", "every_entity_has_a_source_record"): """
         select e.id::text from unified.entities as e
-        where not exists (select from identity.entity_map as m where m.entity_id = e.id)
+        where not exists (select from unified.live_map as m where m.entity_id = e.id)
+            and not exists (select from identity.event_times as t where t.entity_id = e.id)
     """,
     ("events", "one_event_per_event_key"): """
         select event_key from unified.events

@@ -42,6 +42,7 @@ def point_at(postgres_url: str, home: Path) -> None:
         "SONIK_DBT_PORT": str(parts.get("port", 5432)),
         "SONIK_DBT_USER": str(parts.get("user", "postgres")),
         "SONIK_DBT_DATABASE": str(parts.get("dbname", "sonik")),
+        "SONIK_DBT_SSLMODE": str(parts.get("sslmode", "prefer")),
         # dbt scrubs variables of this prefix from its logs.
         "DBT_ENV_SECRET_SONIK_PASSWORD": str(parts.get("password", "")),
         "DBT_TARGET_PATH": str(home / "dbt"),

@@ -3,7 +3,7 @@
     indexes=[{"columns": ["city", "local_date"]}],
     post_hook=["{{ constrain('whats_on_pkey', 'primary key (event_id)') }}"],
 ) }}
-{# What is on, when and where (FR-6): one row an event that has a day. #}
+{# What is on, when and where (FR-6): one row an event that has a day. What only editors have drafted is not public. #}
 with line_ups as (
     select ea.event_id, array_agg(a.name order by a.name) as artists
     from {{ ref('event_artists') }} as ea
@@ -33,4 +33,4 @@ from {{ ref('events') }} as e
 left join {{ ref('entities') }} as v on e.venue_id = v.id
 left join {{ ref('entities') }} as o on e.organizer_id = o.id
 left join line_ups as l on e.id = l.event_id
-where e.local_date is not null
+where e.local_date is not null and e.status <> 'draft'

@@ -13,7 +13,7 @@ with shared as (
         jsonb_build_object('channel', channel, 'times', count(*)) as properties
     from {{ ref('interactions') }}
     where kind = 'share' and person_id is not null and coalesce(event_id, content_id) is not null
-    group by person_id, event_id, content_id, channel
+    group by person_id, coalesce(event_id, content_id), event_id is null, channel
 ),
 
 presence as (

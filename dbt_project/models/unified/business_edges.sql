@@ -6,7 +6,7 @@ with emails as (
     inner join {{ source('identity', 'entity_map') }} as m
         on i.source = m.source and i.table_name = m.table_name and i.record_id = m.record_id
     inner join {{ ref('entities') }} as e on m.entity_id = e.id
-    where i.scheme = 'email' and m.entity_type = 'person'
+    where i.scheme = 'email' and m.entity_type = 'person' and i.valid_to is null and not i.weak
 ),
 
 managed as (
@@ -71,6 +71,8 @@ works as (
         on pm.source = 'twenty' and pm.table_name = 'people' and p.record_id = pm.record_id
     inner join {{ source('identity', 'entity_map') }} as cm
         on cm.source = 'twenty' and cm.table_name = 'companies' and p.company_id = cm.record_id
+    inner join {{ ref('entities') }} as person on pm.entity_id = person.id
+    inner join {{ ref('entities') }} as company on cm.entity_id = company.id
     group by pm.entity_id, cm.entity_id
 ),
 

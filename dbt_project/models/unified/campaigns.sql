@@ -1,4 +1,8 @@
 {{ config(unique_key="id", post_hook=["{{ constrain('campaigns_pkey', 'primary key (id)') }}"]) }}
+with live as materialized (  -- once: the view behind it is large, and the planner cannot count it
+    select * from {{ ref('live_map') }}
+)
+
 select
     {{ row_id('directus', 'campaigns', 'c.record_id') }} as id,
     coalesce(c.name, c.record_id) as name,
@@ -8,6 +12,6 @@ select
     c.end_date,
     organizer.id as organizer_id
 from {{ ref('stg_directus__campaigns') }} as c
-left join {{ source('identity', 'entity_map') }} as m
+left join live as m
     on m.source = 'directus' and m.table_name = 'campaigns.organizer' and c.record_id = m.record_id
 left join {{ ref('entities') }} as organizer on m.entity_id = organizer.id

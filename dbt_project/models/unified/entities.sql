@@ -1,5 +1,6 @@
 {{ config(
     unique_key="id",
+    meta={"guard_empty": true},
     post_hook=[
         "{{ constrain('entities_pkey', 'primary key (id)') }}",
         "{{ constrain('entities_canonical_key', 'unique (entity_type, canonical_scheme, canonical_id) deferrable initially deferred') }}",

@@ -3,7 +3,11 @@
     post_hook=["{{ constrain('event_artists_pkey', 'primary key (event_id, artist_id)') }}"],
 ) }}
 {# The line-up: what the CMS links, and the artists that scraped listings name. #}
-with named as (
+with live as materialized (  -- once: the view behind it is large, and the planner cannot count it
+    select * from {{ ref('live_map') }}
+),
+
+named as (
     select t.entity_id as event_id, a.entity_id as artist_id
     from {{ ref('stg_directus__events') }} as e
     cross join lateral unnest(e.artist_record_ids) as link (record_id)
@@ -13,10 +17,10 @@ with named as (
         on a.source = 'directus' and a.table_name = 'artists' and link.record_id = a.record_id
     union
     select t.entity_id, a.entity_id
-    from {{ source('identity', 'entity_map') }} as a
+    from live as a
     inner join {{ source('identity', 'event_times') }} as t
         on t.source = 'scraper' and t.table_name = 'event_listings'
-            and split_part(a.record_id, '#', 1) = t.record_id
+            and regexp_replace(a.record_id, '#\d+$', '') = t.record_id
     where a.source = 'scraper' and a.table_name = 'event_listings.artists'
 )
 

@@ -1,12 +1,17 @@
 {{ config(
     unique_key="id",
+    meta={"guard_empty": true},
     post_hook=[
         "{{ constrain('events_pkey', 'primary key (id)') }}",
         "{{ constrain('events_event_key', 'unique (event_key) deferrable initially deferred') }}",
     ],
 ) }}
 {# One row an event, merged from every record that describes it: the CMS before the scrapers, then the newer. #}
-with records as (
+with live as materialized (  -- once: the view behind it is large, and the planner cannot count it
+    select * from {{ ref('live_map') }}
+),
+
+records as (
     select
         'directus' as source, 'events' as table_name, record_id, 1 as trust, name, description, genres,
         ticket_url, price_min, price_max, currency, status, updated_at, 'events.organizer' as organizer_table
@@ -32,11 +37,11 @@ placed as (
         on t.source = r.source and t.table_name = r.table_name and t.record_id = r.record_id
     inner join {{ ref('event_mentions') }} as m
         on t.source = m.source and t.table_name = m.table_name and t.record_id = m.record_id
-    left join {{ source('identity', 'entity_map') }} as venue
+    left join live as venue
         on
             m.venue_source = venue.source and m.venue_table = venue.table_name
             and m.venue_record_id = venue.record_id
-    left join {{ source('identity', 'entity_map') }} as organizer
+    left join live as organizer
         on r.source = organizer.source and r.organizer_table = organizer.table_name
             and r.record_id = organizer.record_id
 ),
@@ -52,6 +57,7 @@ merged as (
         -- only of records in the currency that survives, or that name none: two currencies do not compare
         min(price_min) filter (where coalesce(currency, kept_currency) is not distinct from kept_currency) as price_min,
         max(price_max) filter (where coalesce(currency, kept_currency) is not distinct from kept_currency) as price_max,
+        bool_and(coalesce(status = 'draft', false)) as is_draft,
         count(distinct source) as source_count,
         max(updated_at) as updated_at
     from placed
@@ -77,7 +83,11 @@ select
     m.starts_at,
     m.local_date,
     m.ends_at,
-    case when m.status in ('cancelled', 'moved') then m.status else 'scheduled' end as status,
+    case
+        when m.is_draft then 'draft'
+        when m.status in ('cancelled', 'moved') then m.status
+        else 'scheduled'
+    end as status,
     coalesce(g.genres, '{}'::text[]) as genres,
     m.ticket_url,
     m.price_min,

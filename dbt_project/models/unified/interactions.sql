@@ -1,5 +1,6 @@
 {{ config(
     unique_key=["id", "at"],
+    meta={"guard_empty": true},
     pre_hook="select ops.ensure_months('unified.interactions', min(at), max(at)) from {{ ref('stg_mongo__engagement') }}",
 ) }}
 {# What visitors did. The table is partitioned by month: migration 0003 makes it, this model only fills it. #}

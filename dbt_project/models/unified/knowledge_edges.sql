@@ -54,7 +54,7 @@ buyers as (
 revenue as (
     select
         'Feature', u.feature_id, 'IMPACTS', 'Revenue', r.id,
-        least(1.0, sum(b.amount)::float8 / nullif(r.amount, 0)), max(u.at), 'engagement', 0.5::float8,
+        greatest(0.0, least(1.0, sum(b.amount)::float8 / nullif(r.amount, 0))), max(u.at), 'engagement', 0.5::float8,
         jsonb_build_object('users', count(*), 'amount', sum(b.amount))
     from users as u
     inner join buyers as b on u.person_id = b.person_id

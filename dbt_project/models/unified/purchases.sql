@@ -6,8 +6,8 @@ select
     campaign.id as campaign_id,
     t.amount,
     t.currency,
-    t.status,
-    t.at
+    lower(t.status) as status,
+    coalesce(t.at, '1970-01-01Z'::timestamptz) as at
 from {{ ref('stg_mongo__transactions') }} as t
 left join {{ source('identity', 'entity_map') }} as pm
     on pm.source = 'mongo' and pm.table_name = 'users' and t.user_id = pm.record_id

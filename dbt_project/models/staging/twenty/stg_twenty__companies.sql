@@ -5,8 +5,8 @@ select
     nullif(payload #>> '{address,addressStreet1}', '') as address,
     nullif(payload #>> '{address,addressCity}', '') as city,
     nullif(payload #>> '{address,addressCountry}', '') as country,
-    {{ safe("payload #>> '{address,addressLat}'", 'float8') }} as latitude,
-    {{ safe("payload #>> '{address,addressLng}'", 'float8') }} as longitude,
+    {{ degrees(safe("payload #>> '{address,addressLat}'", 'float8'), 90) }} as latitude,
+    {{ degrees(safe("payload #>> '{address,addressLng}'", 'float8'), 180) }} as longitude,
     source_updated_at as updated_at,
     first_seen_at
 from {{ source('raw_twenty', 'companies') }}
