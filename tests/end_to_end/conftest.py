@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import cutting
+from tests.support import cutting, hard_cases
 from tests.support.demos import Demo, demo_home
 
 
 @pytest.fixture(scope="session")
 def small_exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the small exports; only the tests of changes write there, and put back what they changed."""
-    return cutting.cut(tmp_path_factory.mktemp("exports"))
+    folder = cutting.cut(tmp_path_factory.mktemp("exports"))
+    hard_cases.add(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Exports -> lake -> raw tables, on a real PostgreSQL: nothing lost, nothing doubled, nothing written twice."""
 
 import gzip
+import json
 import resource
 import subprocess
 import sys
@@ -143,6 +144,58 @@ def test_the_lake_holds_every_line_as_it_came(here: Settings, database: str) -> 
     assert len(letters) == 2
     assert "venues.ndjson:1: a NUL character" in letters[0][0]
     assert "venues.ndjson:2: not a JSON object" in letters[1][0]
+
+
+def test_a_wrong_byte_costs_its_own_line_only(here: Settings, database: str) -> None:
+    lines = [json.dumps(venue(n) | {"id": n}).encode() for n in ("a", "b")]
+    for name, pack in (("directus/venues.ndjson", bytes), ("directus/venues.ndjson.gz", gzip.compress)):
+        write(here.exports, name).write_bytes(pack(b"\n".join([lines[0], b'{"id":"Caf\xe9"}', lines[1]])))
+        assert run(here, database).rejected == 1
+        assert rows(database, "select record_id from raw_directus.venues order by 1") == [("a",), ("b",)]
+        (here.exports / name).unlink()
+
+
+def test_a_nul_in_a_key_is_a_dead_letter(here: Settings, database: str) -> None:
+    write(here.exports, "directus/venues.ndjson", '{"id":"a\\u0000b"}', '{"id":"ok","latitude":"x\\u0000"}', venue("A"))
+    assert run(here, database) == Counts(read=3, written=1, rejected=2)
+
+
+def test_a_blank_required_field_is_missing(here: Settings, database: str) -> None:
+    share = {"_id": "1", "kind": " ", "at": "2026-10-01T00:00:00Z"}
+    write(here.exports, "mongo/engagement.ndjson", share)
+    assert run(here, database, table("raw_mongo.engagement")).rejected == 1
+    assert "missing kind" in rows(database, "select reason from raw.dead_letters")[0][0]
+
+
+def test_of_two_versions_at_one_time_every_run_keeps_the_same(here: Settings, database: str) -> None:
+    write(here.exports, "directus/venues.ndjson", venue("A"))
+    write(here.exports, "directus/venues.ndjson.gz", venue("B"))
+    run(here, database)
+    first = rows(database, "select xmin, payload from raw_directus.venues")
+    assert run(here, database).written == 0
+    assert rows(database, "select xmin, payload from raw_directus.venues") == first
+
+
+def test_partial_changes_of_one_batch_add_up(here: Settings, database: str) -> None:
+    write(here.exports, "directus/venues.ndjson", venue("A", city="Quito", address="x" * 9))
+    at = int(datetime(2026, 10, 9, tzinfo=UTC).timestamp() * 1000)
+    kept = {"address": "__debezium_unavailable_value"}
+    changes = [{"id": "v1", "name": "B", **kept}, {"id": "v1", "city": "Lima"}]
+    envelopes = [{"op": "u", "ts_ms": at + n, "after": after} for n, after in enumerate(changes)]
+    write(here.exports, "debezium/sonik.public.venues.ndjson", *envelopes)
+    for _ in range(2):
+        run(here, database)
+        found = "select payload ->> 'name', payload ->> 'city', payload ->> 'address' from raw_directus.venues"
+        assert rows(database, found) == [("B", "Lima", "x" * 9)]
+
+
+def test_numbers_as_people_write_them(here: Settings, database: str) -> None:
+    write(here.exports, "directus/venues.ndjson", venue("A"))
+    run(here, database)  # applies the migrations
+    written = ["45.000,00", "45000.00", "45.000", "1.200.000", "1,200", "1,200.50", "12.3k", "7", "1.2.3"]
+    with psycopg.connect(database) as connection:
+        found = connection.execute("select ops.amount(w)::float8 from unnest(%s::text[]) as w", [written]).fetchall()
+    assert [row[0] for row in found] == [45000, 45000, 45000, 1200000, 1200, 1200.5, 12300, 7, None]
 
 
 def test_bson_dumps_are_read_like_exports(here: Settings, database: str) -> None:
