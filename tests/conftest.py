@@ -1,5 +1,6 @@
 """Fixtures for everything that needs real servers: one set per test process, an empty database per test."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
 from falkordb import FalkorDB
@@ -15,6 +17,10 @@ from resources import embedded
 from resources.embedded.urls import with_database
 from resources.settings import Settings
 from resources.stores import falkordb as falkordb_store
+
+# No deadline: the machine is busy. New examples at the desk, the same ones wherever CI is set.
+hypothesis.settings.register_profile("sonik", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("sonik")
 
 GRAPHS = ("operations", "knowledge", "agent_memory")
 

@@ -27,7 +27,7 @@ def demo(exports: Exports = None) -> None:
     from resources.sources import exports as folder
 
     folder.check_folder(settings.exports)
-    report = _run(settings, _all_days(settings))
+    report = _run(settings, all_days(settings))
     from sonik_assets.cli import demo_table
 
     path = settings.home / "demo_report.json"
@@ -47,7 +47,7 @@ def run_range(
     from resources.sources import exports as folder
 
     folder.check_folder(settings.exports)
-    report = _run(settings, _days(partitions) if partitions else _all_days(settings))
+    report = _run(settings, _days(partitions) if partitions else all_days(settings))
     from sonik_assets.cli import demo_table
 
     if as_json:
@@ -64,7 +64,7 @@ def _settings(exports: Path | None) -> Settings:
     return Settings.from_env()
 
 
-def _all_days(settings: Settings) -> tuple[str, str]:
+def all_days(settings: Settings) -> tuple[str, str]:
     """Return the days of the exports; what is older than the first partition belongs to that one."""
     from resources.sources import exports as folder
     from sonik_assets.partitions import FIRST_DAY

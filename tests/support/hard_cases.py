@@ -6,8 +6,7 @@ from pathlib import Path
 
 from tests.support import exports
 
-OLD = "2025-03-01T10:00:00.000Z"
-"""Before the first partition."""
+OLD = "2026-09-01T10:00:00.000Z"
 AT = {"$date": "2026-10-20T20:00:00Z"}
 
 
