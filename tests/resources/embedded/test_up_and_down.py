@@ -100,6 +100,13 @@ def test_a_starter_killed_midway_leaves_nothing_that_stops_the_next(home: Path, 
     assert [len(pids) for pids in running(home)] == [1, 1]
 
 
+def ask_until_down(settings: Settings) -> None:
+    """Ask where the servers are for 5 s: on a busy machine a killed one's socket lives a moment longer."""
+    for _ in range(100):
+        embedded.endpoints(settings)
+        time.sleep(0.05)
+
+
 def test_stale_pid_and_socket_files_are_recovered(home: Path) -> None:
     settings, layout = settings_of(home), Layout(home)
     write(embedded.up(settings))
@@ -108,9 +115,7 @@ def test_stale_pid_and_socket_files_are_recovered(home: Path) -> None:
         while processes.leftovers(program="", marker=str(home), among=pids):
             time.sleep(0.01)
     with pytest.raises(TransientError, match="not running: run `sonik up`"):
-        for _ in range(100):  # on a busy machine the kernel takes a moment to close a killed server's socket
-            embedded.endpoints(settings)
-            time.sleep(0.05)
+        ask_until_down(settings)
     # The worst case: both numbers now belong to another living process.
     pid_file = layout.postgres_data / "postmaster.pid"
     pid_file.write_text(pid_file.read_text().replace(pid_file.read_text().split()[0], str(os.getpid()), 1))
