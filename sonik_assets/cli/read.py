@@ -118,7 +118,7 @@ def _elsewhen(first: date | None, last: date | None, cities: list[str]) -> str:
 def search(
     text: Annotated[str, typer.Argument(help="What you look for, in your words.")],
     city: Annotated[str | None, typer.Option(help="Only in this city.")] = None,
-    limit: Limit = 10,
+    limit: Annotated[int, typer.Option(help="At most so many rows.", min=1, max=100)] = 10,
     *,
     as_json: Json = False,
 ) -> None:

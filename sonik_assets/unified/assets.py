@@ -84,9 +84,16 @@ def claims(stores: Stores) -> dg.MaterializeResult[Any]:
     started = time.monotonic()
     with stores.postgres() as connection:
         written = connection.execute(_APPEND_CLAIMS).rowcount
-    return dg.MaterializeResult(metadata={"rows_out": written, "seconds": round(time.monotonic() - started, 3)})
+        read, rejected = connection.execute(_COUNT_CLAIMS).fetchone() or (0, 0)
+    counts = {"rows_in": read, "rows_out": written, "rows_rejected": rejected}
+    return dg.MaterializeResult(metadata={**counts, "seconds": round(time.monotonic() - started, 3)})
 
 
+_COUNT_CLAIMS = """
+select count(*), count(*) filter (where c.id is null)
+from staging.stg_sonik__claims as s
+left join ops.claims as c on c.id = ops.name_uuid('claims/' || s.record_id)
+"""
 _APPEND_CLAIMS = """
 insert into ops.claims (id, entity_ref, user_id, method, status, at)
 select ops.name_uuid('claims/' || record_id), entity_ref, user_id, method, status, at
