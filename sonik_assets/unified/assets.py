@@ -32,20 +32,31 @@ class Translator(DagsterDbtTranslator):
 def counted(
     context: dg.AssetExecutionContext, events: Iterable[Any], connection: "psycopg.Connection"
 ) -> Iterator[Any]:
-    """Add to each model's output how many rows it has and how long it took, in the words of the other stages."""
+    """Add to each model's output its rows and seconds, in the words of the other stages.
+
+    Rows in are those of the relations it reads. A model rejects none: raw has done so before.
+    """
     connection.autocommit = True  # each count sees what dbt has just committed
+    counts: dict[dg.AssetKey, int] = {}
+
+    def rows(key: dg.AssetKey) -> int:
+        if key not in counts:
+            name = ".".join(f'"{part}"' for part in key.path)
+            found = connection.execute(f"select count(*) from {name}").fetchone()
+            counts[key] = found[0] if found else 0
+        return counts[key]
+
     for event in events:
         if isinstance(event, dg.Output):
-            name = ".".join(f'"{part}"' for part in context.asset_key_for_output(event.output_name).path)
-            rows = connection.execute(f"select count(*) from {name}").fetchone()
+            key = context.asset_key_for_output(event.output_name)
             seconds = event.metadata.get("Execution Duration")
-            event = event.with_metadata(
-                {
-                    **event.metadata,
-                    "rows_out": rows[0] if rows else 0,
-                    "seconds": float(str(seconds.value)) if seconds else 0.0,
-                }
-            )
+            said = {
+                "rows_in": sum(map(rows, context.assets_def.asset_deps[key])),
+                "rows_out": rows(key),
+                "rows_rejected": 0,
+                "seconds": float(str(seconds.value)) if seconds else 0.0,
+            }
+            event = event.with_metadata({**event.metadata, **said})
         yield event
 
 
