@@ -5,7 +5,7 @@ An empty variable counts as unset. A server whose URL is unset is embedded under
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,6 +26,15 @@ class Settings:
     lancedb_uri: str = ""
     lake_uri: str = ""
     embedder: str = "minilm"
+    directus_url: str | None = None
+    directus_token: str | None = field(default=None, repr=False)
+    twenty_url: str | None = None
+    twenty_api_key: str | None = field(default=None, repr=False)
+    twenty_webhook_secret: str | None = field(default=None, repr=False)
+    mongo_url: str | None = field(default=None, repr=False)  # holds the password
+    mongo_database: str | None = None
+    landing_uri: str | None = None
+    kafka_servers: str | None = None
 
     @staticmethod
     def from_env(env: Mapping[str, str] = os.environ) -> "Settings":
@@ -42,6 +51,15 @@ class Settings:
             lancedb_uri=env.get("SONIK_LANCEDB_URI") or str(home / "lancedb"),
             lake_uri=env.get("SONIK_LAKE_URI") or str(home / "lake"),
             embedder=env.get("SONIK_EMBEDDER") or "minilm",
+            directus_url=env.get("DIRECTUS_URL") or None,
+            directus_token=env.get("DIRECTUS_TOKEN") or None,
+            twenty_url=env.get("TWENTY_URL") or None,
+            twenty_api_key=env.get("TWENTY_API_KEY") or None,
+            twenty_webhook_secret=env.get("TWENTY_WEBHOOK_SECRET") or None,
+            mongo_url=env.get("MONGO_URL") or None,
+            mongo_database=env.get("MONGO_DATABASE") or None,
+            landing_uri=env.get("SONIK_LANDING_URI") or None,
+            kafka_servers=env.get("SONIK_KAFKA_SERVERS") or None,
         )
 
 

@@ -1,104 +1,101 @@
-"""One batch of a source: verbatim lines with what the loader must know of each. Pure polars.
+"""One batch of a source: verbatim records with what the loader must know of each.
 
-Every reader ends here, so that a record is judged the same whether it came from an API or a file.
+Every reader ends here, so that a record is judged the same whether it came from an API, a log or a file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from resources.sources.catalogue import REQUIRED, SourceTable
+from resources.sources import judgement
+from resources.sources.catalogue import SourceTable
 
 COLUMNS = ("record_id", "payload", "source_updated_at", "deleted_at", "partial", "reason", "origin")
-"""A batch's columns: text, text, UTC datetime, UTC datetime, bool, text (null where good), text (file:line)."""
+"""text, text, UTC datetime, UTC datetime, bool, text (null where good), text (file:line or what was asked).
 
-_TYPES = {name: pl.Datetime("us", "UTC") for name in ("source_updated_at", "deleted_at")}
+A row without a payload is a tombstone: of a deleted record nothing is known but its id and when it went.
+"""
+TIME = pl.Datetime("us", "UTC")
+_SCHEMA = pl.Schema(
+    dict.fromkeys(COLUMNS, pl.String) | {"source_updated_at": TIME, "deleted_at": TIME, "partial": pl.Boolean}
+)
 
-_NUL = r"\x00|(?:^|[^\\])(?:\\\\)*\\u0000"
-"""A NUL as it is or as JSON writes it; not the text of a backslash followed by u0000."""
+State = dict[str, Any]
+"""What a reader remembers, as JSON. Only the reader that wrote it knows what it means."""
 
 
-def annotate(lines: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
-    """Return the batch of `lines` (columns `payload`, `origin`), each row judged by the table's contract."""
-    return (
-        lines.with_columns(
-            record_id=record_id(table),
-            source_updated_at=instant(first(table.updated)),
-            deleted_at=instant(first(table.deleted)),
-            partial=pl.lit(value=False),
-        )
-        .with_columns(reason=reason(table))
-        .select(COLUMNS)
-    )
+@dataclass(frozen=True)
+class Batch:
+    """Rows (`COLUMNS`, polars over Arrow memory), and how to go on after them."""
+
+    rows: pl.DataFrame
+    position: State | None = None
+    """Where this read goes on if it is killed after this batch; None: at the position before."""
+    bookmark: State | None = None
+    """What the next read of the table begins from, as a change stream's resume token; None: as it was."""
+    unknown: frozenset[str] = frozenset()
+    """Fields that the contract does not know: kept, and reported as drift."""
+
+
+def from_lines(lines: pl.DataFrame, table: SourceTable, *, partial: bool = False) -> Batch:
+    """Return the batch of `lines` (columns `payload`, `origin`), each judged by the table's contract."""
+    verdict, unknown = judgement.judge(lines["payload"].to_list(), table)
+    rows = lines.select("payload", "origin", partial=pl.lit(partial)).hstack(verdict).select(COLUMNS)
+    return Batch(rows, unknown=unknown)
+
+
+def from_records(
+    records: Sequence[bytes],
+    table: SourceTable,
+    *,
+    origin: str,
+    position: State | None = None,
+    bookmark: State | None = None,
+) -> Batch:
+    """Return the batch of records as an API sent them, one JSON text each, in UTF-8."""
+    verdict, unknown = judgement.judge(records, table)
+    rows = verdict.with_columns(payload=_text(records), origin=pl.lit(origin), partial=pl.lit(value=False))
+    return Batch(rows.select(COLUMNS), position=position, bookmark=bookmark, unknown=unknown)
+
+
+def tombstones(
+    ids: Sequence[str],
+    at: Sequence[datetime],
+    *,
+    origin: str,
+    position: State | None = None,
+    bookmark: State | None = None,
+) -> Batch:
+    """Return the batch that says of these records only that they are gone since (UTC)."""
+    gone = {"record_id": ids, "source_updated_at": at, "deleted_at": at}
+    rows = pl.DataFrame(gone, {name: _SCHEMA[name] for name in gone}).with_columns(
+        payload=pl.lit(None, pl.String), partial=pl.lit(value=True), reason=pl.lit(None, pl.String),
+        origin=pl.lit(origin),
+    )  # fmt: skip
+    return Batch(rows.select(COLUMNS), position=position, bookmark=bookmark)
 
 
 def rejected(payload: str, *, reason: str, origin: str) -> pl.DataFrame:
-    """Return a batch of one row that is a dead letter: something that could not be read at all."""
-    row = {"payload": [payload], "reason": [reason], "origin": [origin], "partial": [False]}
-    return pl.DataFrame(row).select(
-        pl.col(name) if name in row else pl.lit(None, _TYPES.get(name, pl.String)).alias(name) for name in COLUMNS
-    )
+    """Return the row of something that could not be read at all: a dead letter."""
+    row = {"payload": payload, "reason": reason, "origin": origin, "partial": False}
+    return pl.DataFrame([row], _SCHEMA)
 
 
-def first(paths: Sequence[str]) -> pl.Expr:
-    """Return the first of these JSONPaths that is present and not null, as text.
-
-    MongoDB's extended JSON is unwrapped: {"$oid": "a"} is a, {"$date": ..}, {"$numberDecimal": ..} alike.
-    """
-    found = [pl.col("payload").str.json_path_match(path) for path in paths]
-    value = pl.coalesce(found) if found else pl.lit(None, pl.String)
-    return pl.coalesce(value.str.extract(r'^\{"\$\w+":\s*"?([^"{}]*)"?\}$'), value)
+def empty() -> pl.DataFrame:
+    """Return no rows: for a batch that only moves a position or a bookmark."""
+    return pl.DataFrame(schema=_SCHEMA)
 
 
-def instant(text: pl.Expr) -> pl.Expr:
-    """Parse ISO 8601 text to UTC microseconds; without an offset it is UTC; anything else is null."""
-    full = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    bare = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    day = text.str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
-    return pl.coalesce(full, bare.dt.replace_time_zone("UTC"), day.dt.replace_time_zone("UTC"))
-
-
-def record_id(table: SourceTable) -> pl.Expr:
-    """Return the key's parts joined by ':'; null where the table has no key: the loader then hashes the line."""
-    if not table.key:
-        return pl.lit(None, pl.String)
-    return pl.concat_str([first(part) for part in table.key], separator=":")
-
-
-def reason(table: SourceTable) -> pl.Expr:
-    """Return why the record cannot be taken, or null."""
-    whole = pl.col("payload").str.json_path_match("$")
-    faults = [pl.when(whole.is_null() | ~whole.str.starts_with("{")).then(pl.lit("not a JSON object"))]
-    faults.append(
-        pl.when(pl.col("payload").str.contains(_NUL)).then(pl.lit("a NUL character, which no store can hold"))
-    )
-    if table.key:
-        faults.append(pl.when(pl.col("record_id").is_null()).then(pl.lit(f"missing key {_names(table.key)}")))
-    for name in REQUIRED.get(table.relation, ()):
-        faults.append(pl.when(_field(name).str.strip_chars().fill_null("") == "").then(pl.lit(f"missing {name}")))
-    for name, kind in table.contract.items():
-        faults.append(
-            pl.when(_violates(_field(name), kind)).then(
-                pl.format("{}: expected {}, got {}", pl.lit(name), pl.lit(kind), _field(name).str.slice(0, 60))
-            )
-        )
-    return pl.coalesce([fault.otherwise(None) for fault in faults])
-
-
-def _names(key: tuple[tuple[str, ...], ...]) -> str:
-    return ", ".join(part[-1].removeprefix("$.") for part in key)
-
-
-def _field(name: str) -> pl.Expr:
-    return first([f"$.{name}"])
-
-
-def _violates(value: pl.Expr, kind: str) -> pl.Expr:
-    wrong = {
-        "text": value.str.starts_with("{") | value.str.starts_with("["),
-        "number": ~value.cast(pl.Float64, strict=False).is_finite(),
-        "amount": ~value.str.contains(r"(?i)^\s*\d[\d.,]*\s*[km]?\s*$"),
-        "time": instant(value).is_null(),
-        "list": ~value.str.starts_with("["),
-    }[kind]
-    return value.is_not_null() & wrong.fill_null(value=True)
+def _text(records: Iterable[bytes]) -> pl.Series:
+    """Return the records as one column, without a Python text for each."""
+    records = list(records)
+    lengths = pa.array([0, *map(len, records)], pa.int64())
+    offsets = pc.cumulative_sum(lengths)
+    column = pa.LargeStringArray.from_buffers(len(records), offsets.buffers()[1], pa.py_buffer(b"".join(records)))
+    column.validate(full=True)  # raises on what is not UTF-8
+    return pl.Series("payload", column)

@@ -1,50 +1,56 @@
 """The lake: every extract verbatim, as immutable Parquet under `<source>/<table>/day=<date>/`.
 
-A file is named by its content, so reading the same day again writes nothing, and no file is ever changed.
+A file's name is when it was read, by which run, and a hash of its content: reading the same again writes nothing, and
+files in the order of their names are in the order of reading. It is a local folder or an object store.
 """
 
 import hashlib
 import io
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 
 import polars as pl
 
-from resources.errors import TransientError
+from resources.sources.batches import Batch
 from resources.sources.catalogue import SourceTable
+from resources.stores.objects import Objects
 
 UNDATED = "undated"
 """The day of lines that name no time, broken ones among them."""
 
 
-def write(uri: str, table: SourceTable, batch: pl.DataFrame) -> int:
-    """Store the batch, one file a day (UTC, by source_updated_at); return the number of new files."""
+def write(lake: Objects, table: SourceTable, rows: pl.DataFrame, run_id: str) -> int:
+    """Store the rows, one file a day (UTC, by source_updated_at); return the number of new files."""
     day = pl.col("source_updated_at").dt.date().cast(pl.String).fill_null(UNDATED)
-    days = batch.with_columns(day=day).partition_by("day", as_dict=True, include_key=False)
-    return sum(_store(f"{uri}/{table.source}/{table.name}/day={key[0]}", part) for key, part in days.items())
+    days = rows.with_columns(day=day).partition_by("day", as_dict=True, include_key=False, maintain_order=True)
+    return sum(_store(lake, f"{_folder(table)}/day={key[0]}", part, run_id) for key, part in days.items())
 
 
-def _store(folder: str, part: pl.DataFrame) -> bool:
+def read(lake: Objects, table: SourceTable, first: date | None, last: date) -> Iterator[Batch]:
+    """Yield what was kept of these days (UTC, both included) and of no day, file by file, in the order of reading."""
+    names = [found.path for found in lake.list(f"{_folder(table)}/") if found.path.endswith(".parquet")]
+    for name in sorted((n for n in names if _inside(_day(n), first, last)), key=lambda n: n.rsplit("/", 1)[1]):
+        with lake.open(name) as file:
+            yield Batch(pl.read_parquet(io.BytesIO(file.read())))
+
+
+def _folder(table: SourceTable) -> str:
+    return f"{table.source}/{table.name}"
+
+
+def _day(name: str) -> str:
+    return name.rsplit("/", 2)[1].removeprefix("day=")
+
+
+def _inside(day: str, first: date | None, last: date) -> bool:
+    return day == UNDATED or ((first is None or day >= first.isoformat()) and day <= last.isoformat())
+
+
+def _store(lake: Objects, folder: str, part: pl.DataFrame, run_id: str) -> bool:
     buffer = io.BytesIO()
-    part.write_parquet(buffer, compression="zstd", statistics=False)
+    part.write_parquet(buffer, compression="zstd", compression_level=1, statistics=False)
     content = buffer.getvalue()
-    name = f"{folder}/{hashlib.sha256(content).hexdigest()[:32]}.parquet"
-    if "://" in name:
-        part.write_parquet(name)
-        return True
-    return _store_local(Path(name), content)
-
-
-def _store_local(path: Path, content: bytes) -> bool:
-    if path.exists():
+    digest = hashlib.sha256(content).hexdigest()[:32]
+    if any(found.path.endswith(f"-{digest}.parquet") for found in lake.list(f"{folder}/")):
         return False
-    part = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)  # a reader sees the whole file or none
-    except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise TransientError(f"cannot write the lake at {path}: {error}; make room and run again") from error
-    return True
+    return lake.put_new(f"{folder}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{run_id[:8]}-{digest}.parquet", content)

@@ -1,4 +1,7 @@
-"""The tables of the raw stage. Names and columns are the contract of the platform."""
+"""The tables of the raw stage, one a source table. Names and columns are the contract of the platform.
+
+What all tables share (extracts, dead letters, checkpoints): `sonik_assets/migrations/0005_sources.sql`.
+"""
 
 import psycopg
 from psycopg import sql
@@ -6,19 +9,6 @@ from psycopg import sql
 from resources.sources.catalogue import TABLES, SourceTable
 from sonik_assets.migrations import migrate
 
-_SHARED = """
-create schema if not exists raw;
-create table if not exists raw.extracts (
-    run_id text not null, source text not null, table_name text not null,
-    "window" tstzrange not null, started_at timestamptz not null, finished_at timestamptz not null,
-    rows bigint not null, complete boolean not null
-);
-create table if not exists raw.dead_letters (
-    id uuid primary key, source text not null, table_name text not null, record_id text,
-    payload text not null, reason text not null, error_class text not null,
-    failed_at timestamptz not null default now(), run_id text not null, replayed_at timestamptz
-);
-"""
 _TABLE = """
 create schema if not exists {schema};
 create table if not exists {relation} (
@@ -41,14 +31,12 @@ def ensure(connection: psycopg.Connection) -> None:
     connection.execute("select pg_advisory_xact_lock(hashtext('sonik.schema'))")
     if _complete(connection):
         return
-    connection.execute(_SHARED)
     for table in TABLES:
         names = {"schema": sql.Identifier(f"raw_{table.source}"), "relation": relation(table)}
         connection.execute(sql.SQL(_TABLE).format(**names))
 
 
 def _complete(connection: psycopg.Connection) -> bool:
-    expected = ["raw.extracts", "raw.dead_letters", *(table.relation for table in TABLES)]
     query = "select bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name"
-    found = connection.execute(query, [expected]).fetchone()
+    found = connection.execute(query, [[table.relation for table in TABLES]]).fetchone()
     return bool(found and found[0])

@@ -8,17 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sources import batches, debezium
-from resources.sources.catalogue import TABLES, SourceTable
-
-
-def table(relation: str) -> SourceTable:
-    return next(t for t in TABLES if t.relation == relation)
+from resources.sources import batches, judgement
+from resources.sources.catalogue import table
 
 
 def annotate(relation: str, *lines: str) -> list[dict]:
     frame = pl.DataFrame({"payload": lines, "origin": [f"f:{n}" for n in range(len(lines))]})
-    return batches.annotate(frame, table(relation)).to_dicts()
+    return batches.from_lines(frame, table(relation)).rows.to_dicts()
 
 
 @pytest.mark.parametrize(
@@ -78,31 +74,42 @@ def test_no_text_breaks_the_reader(line: str) -> None:
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
 def test_every_iso_time_is_read_in_utc(moment: datetime) -> None:
-    found = pl.DataFrame({"t": [moment.isoformat()]}).select(batches.instant(pl.col("t"))).item()
+    found = pl.DataFrame({"t": [moment.isoformat()]}).select(judgement.instant(pl.col("t"))).item()
     seconds = moment.utcoffset().total_seconds()
     expected = moment.astimezone(UTC) if seconds % 60 == 0 else None  # ISO 8601 has no seconds in an offset
     assert found == expected
 
 
-def envelopes(*lines: dict) -> list[dict]:
-    frame = pl.DataFrame({"payload": [json.dumps(x) for x in lines], "origin": ["f:1"] * len(lines)})
-    return debezium.annotate(frame, table("raw_directus.venues")).to_dicts()
+def test_unknown_fields_are_kept_and_told() -> None:
+    frame = pl.DataFrame({"payload": ['{"id":"a","novelty":1}', '{"id":"b"}'], "origin": ["f:1", "f:2"]})
+    batch = batches.from_lines(frame, table("raw_directus.venues"))
+    assert batch.unknown == {"novelty"}
+    assert batch.rows["reason"].null_count() == 2
+    assert batch.rows["payload"][0] == '{"id":"a","novelty":1}'
 
 
-def test_an_envelope_with_and_without_schema_is_the_same() -> None:
-    change = {"op": "u", "ts_ms": 1_764_000_000_000, "before": None, "after": {"id": "a", "name": "x"}}
-    plain, wrapped = envelopes(change), envelopes({"schema": {}, "payload": change})
-    assert plain == wrapped
-    assert plain[0]["partial"]
-    assert plain[0]["record_id"] == "a"
+def test_records_of_an_api_are_judged_like_lines_of_a_file() -> None:
+    lines = [
+        '{"id":"ñ","latitude":"x"}',
+        '{"id":7,"extra":{"a":[1]}}',
+        '{"name":"\\u0000"}',
+        '{"id":"a","date_updated":"2026-01-01"}',
+    ]
+    frame = pl.DataFrame({"payload": lines}).with_columns(origin=pl.lit("api"))
+    a = batches.from_lines(frame, table("raw_directus.venues"))
+    b = batches.from_records([line.encode() for line in lines], table("raw_directus.venues"), origin="api")
+    assert a.rows.equals(b.rows)
+    assert a.unknown == b.unknown == {"extra"}
 
 
-def test_a_delete_is_a_tombstone_at_the_time_of_the_source() -> None:
-    change = {"op": "d", "source": {"ts_ms": 1_764_000_000_000}, "before": {"id": "a"}, "after": None}
-    row = envelopes(change)[0]
-    assert row["deleted_at"] == row["source_updated_at"] == datetime(2025, 11, 24, 16, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("bad", [{}, {"op": "x", "ts_ms": 1}, {"op": "u", "ts_ms": 1}, {"op": "u", "after": {"id": 1}}])
-def test_a_broken_envelope_is_a_dead_letter(bad: dict) -> None:
-    assert "envelope" in envelopes(bad)[0]["reason"]
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"$date": "2026-10-01T01:00:00Z"}, datetime(2026, 10, 1, 1, tzinfo=UTC)),
+        ({"$date": {"$numberLong": "-1"}}, datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)),
+        ({"$date": {"$numberLong": "9223372036854775807"}}, None),
+    ],
+)
+def test_every_form_of_an_extended_date_is_read(value: object, expected: datetime | None) -> None:
+    row = annotate("raw_mongo.transactions", json.dumps({"_id": "a", "updatedAt": value}))[0]
+    assert row["source_updated_at"] == expected
