@@ -12,6 +12,10 @@ ROOT = Path(__file__).resolve().parent.parent
 """The checkout: sonik is always installed editable from it."""
 
 
+LIVE = ("DIRECTUS_URL", "TWENTY_URL", "MONGO_URL", "SONIK_LANDING_URI", "SONIK_KAFKA_SERVERS")
+"""Variables that name a live source."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where everything is. Paths are absolute; URLs are None where the server is embedded."""
@@ -36,13 +40,20 @@ class Settings:
     landing_uri: str | None = None
     kafka_servers: str | None = None
 
+    @property
+    def any_live(self) -> bool:
+        """Whether any source is read from its own system."""
+        return bool(self.directus_url or self.twenty_url or self.mongo_url or self.landing_uri or self.kafka_servers)
+
     @staticmethod
     def from_env(env: Mapping[str, str] = os.environ) -> "Settings":
         """Build the settings from environment variables; relative paths start at the checkout."""
         home = _path(env.get("SONIK_HOME") or ".sonik")
+        # The sample must not mix with what is real.
+        live = any(env.get(name) for name in LIVE)
         return Settings(
             home=home,
-            exports=_path(env.get("SONIK_EXPORTS") or "sample_data"),
+            exports=_path(env.get("SONIK_EXPORTS") or (str(home / "exports") if live else "sample_data")),
             code_root=_path(env.get("SONIK_CODE_ROOT") or "."),
             postgres_url=env.get("SONIK_POSTGRES_URL") or None,
             dagster_postgres_url=env.get("SONIK_DAGSTER_POSTGRES_URL") or None,

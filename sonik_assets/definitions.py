@@ -5,8 +5,11 @@ from typing import Any
 import dagster as dg
 
 from resources.dagster import Stores
+from sensors.directus import directus
 from sensors.landing_zone import landing_zone
-from sonik_assets import jobs, schedules
+from sensors.mongo import mongo
+from sensors.twenty import twenty
+from sonik_assets import automation, jobs, schedules
 from sonik_assets.cache import assets as cache
 from sonik_assets.graph import assets as graph
 from sonik_assets.graph import checks as graph_checks
@@ -30,7 +33,8 @@ def build_defs(resource_overrides: dict[str, Any] | None = None) -> dg.Definitio
         resources={"stores": Stores(), **unified.RESOURCES, **(resource_overrides or {})},
         jobs=jobs.JOBS,
         schedules=schedules.SCHEDULES,
-        sensors=[landing_zone],
+        sensors=[directus, twenty, mongo, landing_zone, automation.FOLLOW],
+        executor=dg.in_process_executor,  # of runs that sensors ask for: a process a step costs two seconds of imports
     )
 
 

@@ -1,10 +1,11 @@
-"""The clock: a whole run every morning over the last days, so that a record that came late is still read."""
+"""The clock: a whole run every morning, so that a record that came late is still read; every week all ids compared."""
 
 from datetime import timedelta
 
 import dagster as dg
 
-from sonik_assets.jobs import EVERYTHING
+from resources.dagster import Stores
+from sonik_assets.jobs import EVERYTHING, RECONCILE
 
 LOOK_BACK_DAYS = 7
 """What a source touched longer ago than this and never showed before needs a backfill by hand."""
@@ -30,4 +31,30 @@ def every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     )
 
 
-SCHEDULES = [every_morning]
+@dg.schedule(
+    job=RECONCILE,
+    cron_schedule="0 5 * * SUN",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Sunday 05:00 UTC: all ids of the live sources against ours.",
+)
+def every_week_reconcile(
+    context: dg.ScheduleEvaluationContext, stores: dg.ResourceParam[Stores]
+) -> dg.RunRequest | dg.SkipReason:
+    """Request one run over the tables that are read live; skip where none is."""
+    from resources import sources
+    from resources.sources.catalogue import TABLES
+
+    settings, day = stores.settings(), context.scheduled_execution_time.date().isoformat()
+    keys = [dg.AssetKey(table.relation.split(".")) for table in TABLES if sources.live(settings, table)]
+    if not keys:
+        return dg.SkipReason("no source is read live (DIRECTUS_URL, TWENTY_URL and MONGO_URL are not set)")
+    return dg.RunRequest(
+        run_key=day,
+        asset_selection=keys,
+        run_config={"ops": {"__".join(key.path): {"config": {"reconcile": True}} for key in keys}},
+        tags={"dagster/asset_partition_range_start": day, "dagster/asset_partition_range_end": day},
+    )
+
+
+SCHEDULES = [every_morning, every_week_reconcile]

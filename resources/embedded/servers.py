@@ -52,6 +52,8 @@ def up(settings: Settings) -> Endpoints:
         if _embeds_postgres(settings) or _embeds_redis(settings):
             with processes.lock(layout.home):
                 _start(settings, layout)
+        if settings.exports.is_relative_to(settings.home):
+            settings.exports.mkdir(parents=True, exist_ok=True)  # nobody named one: what is not live is empty
         found = _addresses(settings, layout)
         with processes.lock(layout.home):
             databases.ensure(found.postgres)

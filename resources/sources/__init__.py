@@ -6,7 +6,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Protocol
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
 
 from resources.settings import Settings
 from resources.sources.catalogue import SourceTable
@@ -47,21 +48,18 @@ class Reader(Protocol):
 
 def reader(settings: Settings, table: SourceTable) -> Reader:
     """Return the module that reads the table."""
-    from resources.sources import code, directus, exports, mongo, twenty
-
-    if table.relation == "raw_sonik.code_modules":
-        return code
-    if table.source == "directus" and settings.directus_url:
-        return directus
-    if table.source == "twenty" and settings.twenty_url and table.name != "webhooks":
-        return twenty
-    if table.source == "mongo" and settings.mongo_url:
-        return mongo
-    return exports
+    return cast(Reader, import_module(f"resources.sources.{_module(settings, table)}"))
 
 
 def live(settings: Settings, table: SourceTable) -> bool:
     """Whether the table is read from its own system, which can be asked for ids and changes."""
-    from resources.sources import code, exports
+    return _module(settings, table) in ("directus", "twenty", "mongo")
 
-    return reader(settings, table) not in (code, exports)
+
+def _module(settings: Settings, table: SourceTable) -> str:
+    if table.relation == "raw_sonik.code_modules":
+        return "code"
+    if table.relation == "raw_twenty.webhooks":
+        return "webhooks"
+    urls = {"directus": settings.directus_url, "twenty": settings.twenty_url, "mongo": settings.mongo_url}
+    return table.source if urls.get(table.source) else "exports"

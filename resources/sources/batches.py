@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.sources import judgement
 from resources.sources.catalogue import SourceTable
@@ -38,6 +38,8 @@ class Batch:
     """Where this read goes on if it is killed after this batch; None: at the position before."""
     bookmark: State | None = None
     """What the next read of the table begins from, as a change stream's resume token; None: as it was."""
+    any_day: bool = False
+    """Rows that come once, whatever their day, as from a log: a window must not hold them back."""
     unknown: frozenset[str] = frozenset()
     """Fields that the contract does not know: kept, and reported as drift."""
 
@@ -94,8 +96,7 @@ def empty() -> pl.DataFrame:
 def _text(records: Iterable[bytes]) -> pl.Series:
     """Return the records as one column, without a Python text for each."""
     records = list(records)
-    lengths = pa.array([0, *map(len, records)], pa.int64())
-    offsets = pc.cumulative_sum(lengths)
-    column = pa.LargeStringArray.from_buffers(len(records), offsets.buffers()[1], pa.py_buffer(b"".join(records)))
+    offsets = np.cumsum([0, *map(len, records)], dtype=np.int64)
+    column = pa.LargeStringArray.from_buffers(len(records), pa.py_buffer(offsets), pa.py_buffer(b"".join(records)))
     column.validate(full=True)  # raises on what is not UTF-8
     return pl.Series("payload", column)

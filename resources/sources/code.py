@@ -1,20 +1,24 @@
-"""Reads the import graph of a Python source tree: one record a module, for the knowledge graph."""
+"""Reads the import graph of a Python source tree: one record a module, for the knowledge graph.
+
+A tree has no log and no clock: every read is the whole of it.
+"""
 
 import json
 import sys
 from collections.abc import Iterator
+from datetime import date, datetime
 from pathlib import Path
 
 import grimp
-import polars as pl
 
 from resources.errors import TerminalError
 from resources.settings import Settings
-from resources.sources import batches
+from resources.sources import Request, batches
+from resources.sources.batches import Batch
 from resources.sources.catalogue import SourceTable
 
 
-def read(settings: Settings, table: SourceTable) -> Iterator[pl.DataFrame]:
+def read(settings: Settings, table: SourceTable, request: Request) -> Iterator[Batch]:  # noqa: ARG001 - the whole
     """Yield one batch: {id: dotted module, package, imports: [modules]} of every package under the code root."""
     root = settings.code_root
     packages = sorted(p.parent.name for p in root.glob("*/__init__.py") if p.parent.name != "tests")
@@ -24,7 +28,7 @@ def read(settings: Settings, table: SourceTable) -> Iterator[pl.DataFrame]:
         graph = _graph(root, packages, str(settings.home / "cache" / "grimp"))
     except grimp.exceptions.SourceSyntaxError as error:
         # A dead letter: the modules known before stay as they are, and the rest of the run goes on.
-        yield batches.rejected(str(error), reason="the code tree cannot be read", origin=str(root))
+        yield Batch(batches.rejected(str(error), reason="the code tree cannot be read", origin=str(root)))
         return
     records = [
         json.dumps(
@@ -33,11 +37,20 @@ def read(settings: Settings, table: SourceTable) -> Iterator[pl.DataFrame]:
                 "package": module.split(".")[0],
                 "imports": sorted(graph.find_modules_directly_imported_by(module)),
             }
-        )
+        ).encode()
         for module in sorted(graph.modules)
     ]
-    lines = pl.DataFrame({"payload": records}, {"payload": pl.String}).with_columns(origin=pl.lit(str(root)))
-    yield batches.annotate(lines, table)
+    yield batches.from_records(records, table, origin=str(root))
+
+
+def ids(settings: Settings, table: SourceTable) -> Iterator[list[str]]:
+    """Raise NotImplementedError: the table is a snapshot, so every read tells what is gone."""
+    raise NotImplementedError(f"{table.relation} of {settings.code_root} is read as a whole")
+
+
+def touched(settings: Settings, table: SourceTable, since: datetime) -> list[date]:
+    """Raise NotImplementedError: a tree does not tell when it changed."""
+    raise NotImplementedError(f"{table.relation} of {settings.code_root} does not tell what changed since {since}")
 
 
 def _graph(root: Path, packages: list[str], cache: str) -> grimp.ImportGraph:

@@ -88,7 +88,8 @@ def _decoders(table: SourceTable) -> tuple[Any, Any]:
 
 def _decode(records: Sequence[Record], table: SourceTable) -> tuple[list[Any], list[str | None], frozenset[str]]:
     strict, lax = (decoder.decode for decoder in _decoders(table))
-    rows, reasons, names, nothing = [], [None] * len(records), set[str](), lax(b"{}")
+    rows, names, nothing = list[Any](), set[str](), lax(b"{}")
+    reasons: list[str | None] = [None] * len(records)
     for index, record in enumerate(records):
         try:
             rows.append(strict(record))
@@ -98,7 +99,7 @@ def _decode(records: Sequence[Record], table: SourceTable) -> tuple[list[Any], l
                 names.update(_keys.decode(record))
             except (msgspec.DecodeError, UnicodeError):
                 rows.append(nothing)
-                reasons[index] = "not a JSON object"  # type: ignore[call-overload]
+                reasons[index] = "not a JSON object"
     return rows, reasons, frozenset(names - set(table.contract.fields))
 
 
@@ -114,7 +115,7 @@ def _bytes(record: Record) -> bytes:
 def _ids(parts: list[list[str | None]]) -> list[str | None]:
     if len(parts) == 1:
         return [part or None for part in parts[0]]
-    return [":".join(found) if all(found) else None for found in zip(*parts, strict=True)]  # type: ignore[arg-type]
+    return [":".join(found) if all(found) else None for found in zip(*parts, strict=True)]
 
 
 def _hashes(records: Sequence[Record]) -> list[str | None]:

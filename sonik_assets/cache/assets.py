@@ -5,6 +5,7 @@ import time
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.automation import follow
 from sonik_assets.vectors.documents import TABLES
 
 DEPENDENCIES = [
@@ -21,6 +22,7 @@ DEPENDENCIES = [
     owners=["team:data"],
     description="Answers to the most asked questions, ready in Redis before anybody asks again.",
     deps=DEPENDENCIES,
+    automation_condition=follow(),
 )
 def warm_cache(stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Answer the most asked questions in advance."""

@@ -10,9 +10,9 @@ import sys
 import typer
 
 from resources.errors import SonikError
-from sonik_assets.cli import demo, dlq, read, servers
+from sonik_assets.cli import demo, dlq, loading, read, servers
 
-GROUPS = (demo, servers, read, dlq)
+GROUPS = (demo, servers, read, dlq, loading)
 
 
 def build() -> typer.Typer:

@@ -11,6 +11,7 @@ import typer
 
 from resources.errors import SonikError, TerminalError
 from resources.settings import Settings
+from sonik_assets.cli import days
 
 Exports = Annotated[Path | None, typer.Option(help="Folder of exports; SONIK_EXPORTS or sample_data by default.")]
 
@@ -27,7 +28,7 @@ def demo(exports: Exports = None) -> None:
     from resources.sources import exports as folder
 
     folder.check_folder(settings.exports)
-    report = _run(settings, all_days(settings))
+    report = _run(settings, days.every(settings))
     from sonik_assets.cli import demo_table
 
     path = settings.home / "demo_report.json"
@@ -47,7 +48,7 @@ def run_range(
     from resources.sources import exports as folder
 
     folder.check_folder(settings.exports)
-    report = _run(settings, _days(partitions) if partitions else all_days(settings))
+    report = _run(settings, days.parse(partitions) if partitions else days.every(settings))
     from sonik_assets.cli import demo_table
 
     if as_json:
@@ -64,29 +65,7 @@ def _settings(exports: Path | None) -> Settings:
     return Settings.from_env()
 
 
-def all_days(settings: Settings) -> tuple[str, str]:
-    """Return the days of the exports; what is older than the first partition belongs to that one."""
-    from resources.sources import exports as folder
-    from sonik_assets.partitions import FIRST_DAY
-
-    first, last = folder.span(settings.exports)
-    return max(first, FIRST_DAY), max(last, FIRST_DAY)
-
-
-def _days(text: str) -> tuple[str, str]:
-    from sonik_assets.partitions import DAILY
-
-    first, _, last = text.partition("..")
-    days = (first, last or first)
-    if not all(DAILY.has_partition_key(day) for day in days) or days[0] > days[1]:
-        raise typer.BadParameter(
-            f"{text!r} is no range of days such as 2026-10-01..2026-10-31 (first day {DAILY.get_first_partition_key()},"
-            f" last {DAILY.get_last_partition_key()})"
-        )
-    return days
-
-
-def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
+def _run(settings: Settings, span: tuple[str, str]) -> dict[str, Any]:
     from rich.console import Console
 
     from resources import embedded
@@ -94,7 +73,7 @@ def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
     from sonik_assets.cli.servers import variables
 
     console, started = Console(stderr=True, highlight=False), time.monotonic()
-    console.print(f"[bold]sonik[/] {settings.exports}, days {days[0]} to {days[1]}")
+    console.print(f"[bold]sonik[/] {_read_from(settings)}, days {span[0]} to {span[1]}")
     endpoints = embedded.up(settings)
     os.environ |= variables(settings, endpoints.dagster_postgres)
     Path(os.environ["SONIK_DAGSTER_FILES"]).mkdir(parents=True, exist_ok=True)
@@ -109,7 +88,7 @@ def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
     log = settings.home / "logs" / "run.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with runs.open_instance() as instance, log.open("w") as file, redirect_stdout(file), Progress(console) as progress:
-        outcome = runs.run(days, progress.step, instance=instance)  # dbt's own lines go to the log
+        outcome = runs.run(span, progress.step, instance=instance)  # dbt's own lines go to the log
     if not outcome.success and not outcome.metadata.get("unified/entities"):
         raise TerminalError(
             f"the run failed: {outcome.reasons}; "
@@ -117,7 +96,22 @@ def _run(settings: Settings, days: tuple[str, str]) -> dict[str, Any]:
         )
     with postgres.connect(endpoints.postgres) as connection:
         found = report.report(settings, connection, falkordb.connect(endpoints.falkordb), outcome, since)
-    return {**found, "days": list(days), "seconds": round(time.monotonic() - started, 2)}
+    return {**found, "days": list(span), "seconds": round(time.monotonic() - started, 2)}
+
+
+def _read_from(settings: Settings) -> str:
+    live = [
+        name
+        for name, given in (
+            ("Directus", settings.directus_url),
+            ("Twenty", settings.twenty_url),
+            ("MongoDB", settings.mongo_url),
+            ("the landing zone", settings.landing_uri),
+            ("Kafka", settings.kafka_servers),
+        )
+        if given
+    ]
+    return ", ".join([*live, str(settings.exports)])
 
 
 def _stop_on_failure(report: dict[str, Any]) -> None:

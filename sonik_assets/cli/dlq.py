@@ -1,9 +1,13 @@
-"""The commands about dead letters: dlq list. What a letter is, `sonik_assets.raw.dead_letters` knows."""
+"""The commands about dead letters: dlq list, dlq replay. What a letter is, `sonik_assets.raw` knows."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
+from resources.errors import TerminalError
 from sonik_assets.cli import read, show
 
 
@@ -11,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="Dead letters: records that broke the contract.")
     group.command("list")(list_letters)
+    group.command("replay")(replay_letters)
     app.add_typer(group, name="dlq")
 
 
@@ -33,6 +38,51 @@ def list_letters(
     show.table("dead letters", [_letter(row) for row in letters], empty=_none(source, table), wrap={"reason and where"})
     if letters:
         print(_summary(counts, len(letters)))
+
+
+def replay_letters(
+    ids: Annotated[
+        list[UUID] | None, typer.Argument(help="Letters, as `dlq list --json` names them; default all.")
+    ] = None,
+    source: Annotated[str | None, typer.Option(help="Only of this source, as scraper.")] = None,
+    table: Annotated[str | None, typer.Option(help="Only of this table, as event_listings.")] = None,
+    repaired: Annotated[
+        Path | None, typer.Option("--with", help="NDJSON of repaired records: {id, payload}, as `dlq list --json`.")
+    ] = None,
+) -> None:
+    """Judge dead letters again and load those that are good now: after a contract was corrected, or with repairs."""
+    from sonik_assets.cli import loading
+    from sonik_assets.raw import replay
+
+    mended = _repaired(repaired) if repaired else None
+    wanted = ids or ([UUID(id) for id in mended] if mended else None)
+    load_id = loading.new_id()
+    with read.postgres() as pg:
+        done = replay.letters(pg, load_id, ids=wanted, source=source, table=table, repaired=mended)
+        loading.tell(pg, load_id, list(done))
+    if not done:
+        print("nothing to replay: `sonik dlq list` shows what waits")
+        return
+    for relation, counts in done.items():
+        print(
+            f"{relation}: {counts.read:,} good now ({counts.written:,} rows changed), {counts.rejected:,} still refused"
+        )
+    print(loading.NEXT)
+
+
+def _repaired(path: Path) -> dict[str, str]:
+    """Return letter id -> record of a file of repairs."""
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            row = json.loads(line)
+            payload = row["payload"]
+            found[str(UUID(row["id"]))] = payload if isinstance(payload, str) else json.dumps(payload)
+        except (ValueError, KeyError, TypeError) as error:
+            raise TerminalError(
+                f"{path}:{number} is no repair {{id, payload}}: {error}; nothing was replayed"
+            ) from error
+    return found
 
 
 def _letter(row: dict[str, Any]) -> dict[str, Any]:

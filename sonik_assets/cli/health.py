@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from resources import embedded, minilm
 from resources.embedded.layout import Layout, socket_fits
@@ -28,7 +29,7 @@ def examine(settings: Settings) -> list[Finding]:
     findings = [_python(), _disk(settings), _socket_length(settings), _manifest(), _weights(settings)]
     findings += _servers(settings)
     findings += [_asked(settings, *question) for question in POSTGRES_QUESTIONS]
-    return findings
+    return findings + _circuits(settings)
 
 
 def _python() -> Finding:
@@ -101,3 +102,31 @@ def _asked(settings: Settings, name: str, question: str, good: Callable[[str], b
         return Finding(name, ok=False, found=str(error), fix="start PostgreSQL first")
     found = str(row[0]) if row else "no answer"
     return Finding(name, good(found), found, fix)
+
+
+def _circuits(settings: Settings) -> list[Finding]:
+    """Return a finding for each source that failed last; a source that answers has none."""
+    import psycopg
+
+    from resources.stores import postgres
+    from sonik_assets.raw import circuit
+
+    try:
+        with postgres.connect(embedded.endpoints(settings).postgres, timeout_seconds=5) as connection:
+            states = circuit.states(connection)
+    except (SonikError, psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return []  # PostgreSQL is down, which is a finding of its own, or nothing has run yet
+    return [
+        Finding(
+            f"source {each['source']}",
+            ok=False,
+            found=f"{_state(each['open_until'])}, {each['failures']} failures in a row, the last "
+            f"{each['failed_at']:%Y-%m-%d %H:%M} UTC: {each['reason']}",
+            fix=f"see why it fails; `sonik circuit close {each['source']}` asks it again at once",
+        )
+        for each in states
+    ]
+
+
+def _state(open_until: datetime | None) -> str:
+    return f"left alone until {open_until:%Y-%m-%d %H:%M:%S} UTC" if open_until else "still asked"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.automation import follow, version
 from sonik_assets.graph import schema
 from sonik_assets.unified.checks import GATE
 
@@ -30,14 +31,16 @@ def graph_asset(graph: str) -> dg.AssetsDefinition:
         owners=["team:data"],
         description=PURPOSE[graph],
         deps=GATE | {dg.AssetKey(["unified", relation]) for relation in schema.relations_of(graph)},
+        automation_condition=follow(),
     )
-    def _graph(stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def _graph(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from sonik_assets.graph.project import project
 
         started = time.monotonic()
         with stores.postgres() as pg:
             done = project(pg, stores.falkordb(), graph)
-        return dg.MaterializeResult(metadata=_metadata(done, time.monotonic() - started))
+        kept = version(context, context.asset_key, changed=done.written > 0)
+        return dg.MaterializeResult(metadata=_metadata(done, time.monotonic() - started), data_version=kept)
 
     return _graph
 

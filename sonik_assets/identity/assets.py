@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.automation import follow, version
 
 if TYPE_CHECKING:
     from sonik_assets.identity.resolve import Report
@@ -29,13 +30,14 @@ _OUTPUTS = {
             owners=["team:data"],
             kinds={"postgres", "polars"},
             description=description,
+            automation_condition=follow(),
         )
         for name, description in _OUTPUTS.items()
     ],
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool="postgres_identity",
 )
-def identity(stores: Stores) -> Iterator[dg.MaterializeResult[Any]]:
+def identity(context: dg.AssetExecutionContext, stores: Stores) -> Iterator[dg.MaterializeResult[Any]]:
     """Resolve all mentions into entities, in one transaction under one lock."""
     from resources.places import open_places
     from sonik_assets.identity.normalize.text import name_key
@@ -47,7 +49,9 @@ def identity(stores: Stores) -> Iterator[dg.MaterializeResult[Any]]:
     seconds = round(time.monotonic() - started, 3)
     for name, facts in _facts(report).items():
         rows = {"rows_out": report.rows[name], "rows_written": report.written[name].total, "seconds": seconds}
-        yield dg.MaterializeResult(asset_key=["identity", name], metadata={**rows, **facts})
+        key, changed = dg.AssetKey(["identity", name]), report.written[name].total > 0
+        kept = version(context, key, changed=changed)
+        yield dg.MaterializeResult(asset_key=key, metadata={**rows, **facts}, data_version=kept)
 
 
 def _facts(report: "Report") -> dict[str, dict[str, Any]]:

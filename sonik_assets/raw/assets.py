@@ -48,14 +48,16 @@ def raw_asset(table: SourceTable) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: ExtractConfig, stores: Stores
     ) -> dg.MaterializeResult[Any]:
         from sonik_assets.raw import circuit, state
-        from sonik_assets.raw.extract import extract
+        from sonik_assets.raw.extract import extract, reconcile
 
         started, days = time.monotonic(), context.partition_key_range
         settings, span = stores.settings(), window(days.start, days.end)
-        asked = {"reconciling": config.reconcile, "acknowledged": config.acknowledge}
         try:
             with stores.postgres() as connection:
-                counts = extract(settings, connection, table, span, context.run_id, **asked)
+                counts = extract(settings, connection, table, span, context.run_id)
+                if config.reconcile:
+                    acknowledged = config.acknowledge
+                    counts.add(reconcile(settings, connection, table, context.run_id, acknowledged=acknowledged))
                 version = state.data_version(connection, table)
         except (TerminalError, circuit.OpenCircuitError) as error:
             raise dg.Failure(str(error), allow_retries=False) from error

@@ -5,6 +5,7 @@ lake has each batch before the database does. Any window may be read in any orde
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -13,14 +14,14 @@ import psycopg
 from psycopg import sql
 
 from resources import sources
-from resources.errors import SonikError, TransientError
+from resources.errors import SonikError, TerminalError, TransientError
 from resources.settings import Settings
-from resources.sources import Request, Window, batches
+from resources.sources import Request, Window, batches, catalogue, kafka, landing, webhooks
 from resources.sources.batches import Batch, State
 from resources.sources.catalogue import SourceTable
 from resources.sources.prefetch import ahead
 from resources.stores.objects import Objects
-from sonik_assets.raw import circuit, lake, reconcile, schema, state
+from sonik_assets.raw import circuit, lake, reconciliation, schema, state
 from sonik_assets.raw.load import Counts, load
 
 LOOK_BACK = timedelta(hours=1)
@@ -30,36 +31,50 @@ BATCH_ROWS, BATCH_BYTES = 20_000, 32 * 2**20
 
 
 def extract(
-    settings: Settings,
-    connection: psycopg.Connection,
-    table: SourceTable,
-    window: Window,
-    run_id: str,
-    *,
-    reconciling: bool = False,
-    acknowledged: bool = False,
+    settings: Settings, connection: psycopg.Connection, table: SourceTable, window: Window, run_id: str
 ) -> Counts:
     """Read the window of the table; return what was read, written and rejected. Commits as it goes.
 
-    `reconciling` also compares all ids of a live source with ours; `acknowledged` lets it delete more than its guard
-    allows. Raises TransientError while the source's circuit is open.
+    Raises TransientError while the source's circuit is open.
     """
     schema.ensure(connection)
     connection.commit()
-    if not sources.live(settings, table):
+    with _asking(settings, connection, table):
         return _Extract(settings, connection, table, run_id).run(window)
+
+
+def reconcile(
+    settings: Settings, connection: psycopg.Connection, table: SourceTable, run_id: str, *, acknowledged: bool = False
+) -> Counts:
+    """Compare all ids of a live source with ours: delete what it lacks, read what we lack. Commits as it goes.
+
+    Raises TerminalError where it would delete more than the guard allows and that is not `acknowledged`, or where the
+    table is not read live.
+    """
+    if not sources.live(settings, table):
+        raise TerminalError(
+            f"{table.relation} is read from files, which need not hold every record: nothing to compare"
+        )
+    schema.ensure(connection)
+    connection.commit()
+    with _asking(settings, connection, table):
+        return _Extract(settings, connection, table, run_id).compare(acknowledged=acknowledged)
+
+
+@contextmanager
+def _asking(settings: Settings, connection: psycopg.Connection, table: SourceTable) -> Iterator[None]:
+    """Ask a live source only while its circuit is closed, and tell the circuit how it went."""
+    if not sources.live(settings, table):
+        yield
+        return
     circuit.guard(connection, table.source)
     try:
-        job = _Extract(settings, connection, table, run_id)
-        counts = job.run(window)
-        if reconciling:
-            counts.add(job.reconcile(acknowledged=acknowledged))
+        yield
     except TransientError as error:
         connection.rollback()
         circuit.failed(connection, table.source, str(error))
         raise
     circuit.close(connection, table.source)
-    return counts
 
 
 class _Extract:
@@ -71,7 +86,7 @@ class _Extract:
         self.reader = sources.reader(settings, table)
         self.window: Window | None = None
         self.begun = state.Unfinished(None, datetime.now(UTC), Counts())
-        self.bookmark: State | None = None
+        self.bookmark: State = {}
         self.present: set[str] = set()
 
     def run(self, window: Window) -> Counts:
@@ -88,10 +103,10 @@ class _Extract:
         self._analyze()
         return self.begun.counts
 
-    def reconcile(self, *, acknowledged: bool) -> Counts:
+    def compare(self, *, acknowledged: bool) -> Counts:
         """Delete what the source no longer has; read again what it has and we lack."""
         ids = self.reader.ids(self.settings, self.table)
-        found = reconcile.compare(self.connection, self.table, ids, self.run_id, acknowledged=acknowledged)
+        found = reconciliation.compare(self.connection, self.table, ids, self.run_id, acknowledged=acknowledged)
         # No checkpoint: a comparison that is killed is made again.
         self.window, self.begun = None, state.Unfinished(None, found.at, Counts(written=found.revived))
         self.begun.counts.gone, self.begun.counts.unread = len(found.gone), found.unread
@@ -113,9 +128,18 @@ class _Extract:
         return (start - LOOK_BACK if start and sources.live(self.settings, self.table) else start), end
 
     def _take(self, request: Request) -> None:
-        with ahead(gathered(self.reader.read(self.settings, self.table, request))) as found:
+        with ahead(gathered(self._read(request))) as found:
             for batch in found:
-                self._keep(replace(batch, rows=batch.rows.filter(wanted(request))))
+                self._keep(batch)
+
+    def _read(self, request: Request) -> Iterator[Batch]:
+        """Yield what the source has, then what its change logs add, without rows of other days."""
+        settings, table = self.settings, self.table
+        yield from (in_window(batch, request) for batch in self.reader.read(settings, table, request))
+        if self.window and table.topics:
+            if sources.live(settings, table) and settings.landing_uri:  # exports read their own logs
+                yield from (in_window(batch, request) for batch in landing.changes(settings, table))
+            yield from kafka.read(settings, table, request)
 
     def _keep(self, batch: Batch) -> None:
         """Keep one batch: in the lake, then in PostgreSQL together with where the extract stands."""
@@ -126,16 +150,26 @@ class _Extract:
             # Two extracts of one table take turns: neither may judge rows that the other is changing.
             self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [self.table.relation])
             if batch.rows.height:
+                self._mark(batch.rows)
                 counts, live = self.begun.counts, sources.live(self.settings, self.table)
                 load(self.connection, self.table, batch.rows, self.run_id, counts, in_order=live)
             if self.window:
                 state.save(self.connection, self.table, self.window, batch.position, self.begun)
         self.begun.counts.unknown |= batch.unknown
-        self.bookmark = batch.bookmark or self.bookmark
+        self.bookmark |= batch.bookmark or {}
         if self.table.snapshot:
             self.present |= set(batch.rows["record_id"].drop_nulls())
         if first:
             self._analyze()
+
+    def _mark(self, rows: pl.DataFrame) -> None:
+        """Have the records read again that new webhooks name."""
+        if self.table.relation == "raw_twenty.webhooks":
+            query = "select record_id from raw_twenty.webhooks where record_id = any(%s)"
+            known = [row[0] for row in self.connection.execute(query, [rows["record_id"].drop_nulls().to_list()])]
+            new = rows.filter(~pl.col("record_id").is_in(known))
+            for relation, record_id in webhooks.marks(new, self.settings.twenty_webhook_secret):
+                state.mark(self.connection, catalogue.table(relation), [record_id])
 
     def _bury_absent(self) -> None:
         """Of a table that was read whole: what it no longer has is gone, unless something could not be read."""
@@ -182,18 +216,16 @@ def _joined(waiting: list[Batch]) -> Batch:
     return Batch(
         pl.concat([batch.rows for batch in waiting]),
         position=next((b.position for b in reversed(waiting) if b.position is not None), None),
-        bookmark=next((b.bookmark for b in reversed(waiting) if b.bookmark is not None), None),
+        bookmark={name: value for b in waiting for name, value in (b.bookmark or {}).items()} or None,
         unknown=frozenset().union(*(batch.unknown for batch in waiting)),
     )
 
 
-def wanted(request: Request) -> pl.Expr:
+def in_window(batch: Batch, request: Request) -> Batch:
     """Keep rows of the window, and those that belong to every window: undated, marked, and tombstones."""
     at, (start, end) = pl.col("source_updated_at"), request.window
-    inside = pl.lit(value=True)
-    if start:
-        inside = inside & (at >= start)
-    if end:
-        inside = inside & (at < end)
+    if batch.any_day or not (start or end):
+        return batch
+    inside = (at >= start if start else True) & (at < end if end else pl.lit(value=True))
     always = at.is_null() | pl.col("payload").is_null() | pl.col("record_id").is_in(list(request.marked))
-    return always | inside
+    return replace(batch, rows=batch.rows.filter(always | inside))

@@ -24,8 +24,8 @@ on conflict (source, table_name, "window") do update set
     rejected = excluded.rejected, saved_at = now()
 """
 _BOOKMARK = """
-insert into ops.bookmarks (source, table_name, bookmark) values (%s, %s, %s)
-on conflict (source, table_name) do update set bookmark = excluded.bookmark, saved_at = now()
+insert into ops.bookmarks as bookmarks (source, table_name, bookmark) values (%s, %s, %s)
+on conflict (source, table_name) do update set bookmark = bookmarks.bookmark || excluded.bookmark, saved_at = now()
 """
 _EXTRACT = """
 insert into raw.extracts (
@@ -81,13 +81,13 @@ def finish(
     begun: Unfinished,
     *,
     run_id: str,
-    bookmark: State | None,
+    bookmark: State,
 ) -> None:
     """Turn the checkpoint into a finished extract, and keep the bookmark."""
     delete = 'delete from ops.checkpoints where (source, table_name, "window") = (%s, %s, tstzrange(%s, %s))'
     connection.execute(delete, [*_names(table), *window])
     record(connection, table, window, begun, run_id)
-    if bookmark is not None:
+    if bookmark:
         connection.execute(_BOOKMARK, [*_names(table), Jsonb(bookmark)])
 
 

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from resources.dagster import Stores
+from sonik_assets.automation import follow, version
 from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, keep_parse, manifest, point_at
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ class Translator(DagsterDbtTranslator):
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:  # noqa: ARG002 - dagster's signature
         """Return the data team."""
         return ["team:data"]
+
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> Any:  # noqa: ARG002
+        """Return the one condition. Views too are asked for: their tests are run again over what is new."""
+        return follow()
 
 
 def counted(
@@ -89,15 +94,19 @@ def dbt_part(name: str) -> dg.AssetsDefinition:
     owners=["team:data"],
     kinds={"postgres"},
     description="The append-only log of claims: who asked for which entity, and what became of it.",
+    automation_condition=follow(),
 )
-def claims(stores: Stores) -> dg.MaterializeResult[Any]:
+def claims(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[Any]:
     """Append the claims that are not in the log yet."""
     started = time.monotonic()
     with stores.postgres() as connection:
         written = connection.execute(_APPEND_CLAIMS).rowcount
         read, rejected = connection.execute(_COUNT_CLAIMS).fetchone() or (0, 0)
     counts = {"rows_in": read, "rows_out": written, "rows_rejected": rejected}
-    return dg.MaterializeResult(metadata={**counts, "seconds": round(time.monotonic() - started, 3)})
+    return dg.MaterializeResult(
+        metadata={**counts, "seconds": round(time.monotonic() - started, 3)},
+        data_version=version(context, context.asset_key, changed=written > 0),
+    )
 
 
 _COUNT_CLAIMS = """

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.automation import follow, version
 from sonik_assets.unified.checks import GATE
 from sonik_assets.vectors.documents import TABLES, Table
 
@@ -24,13 +25,15 @@ def vector_asset(table: Table) -> dg.AssetsDefinition:
         owners=["team:data"],
         description=table.purpose,
         deps=GATE | {dg.AssetKey(["unified", relation]) for relation in table.reads},
+        automation_condition=follow(),
     )
-    def _vectors(stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    def _vectors(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
         from sonik_assets.vectors.sync import sync
 
         started = time.monotonic()
         done = sync(stores.settings(), stores.endpoints().postgres, table.name)
-        return dg.MaterializeResult(metadata=_metadata(done, time.monotonic() - started))
+        kept = version(context, context.asset_key, changed=done.lance_versions > 0)
+        return dg.MaterializeResult(metadata=_metadata(done, time.monotonic() - started), data_version=kept)
 
     return _vectors
 

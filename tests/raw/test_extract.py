@@ -209,14 +209,19 @@ def test_bson_dumps_are_read_like_exports(here: Settings, database: str) -> None
 
 
 @pytest.mark.parametrize("content", [b"\x1f\x8bnot gzip", gzip.compress(b'{"id":"v1"}\n' * 9999)[:-20]])
-def test_an_unreadable_file_is_one_clear_error_and_nothing_is_half_written(
+def test_an_unreadable_file_is_one_clear_error_and_mended_it_is_read_whole(
     here: Settings, database: str, content: bytes
 ) -> None:
     write(here.exports, "directus/venues.ndjson", venue("A"))
-    write(here.exports, "directus/venues.ndjson.gz").write_bytes(content)
+    path = write(here.exports, "directus/venues.ndjson.gz")
+    path.write_bytes(content)
     with pytest.raises(TerminalError, match=r"cannot read .*venues\.ndjson\.gz.*export it again"):
         run(here, database)
-    assert rows(database, "select to_regclass('raw_directus.venues')") == [(None,)]
+    assert rows(database, "select count(*) from raw.extracts") == [(0,)]
+    write(here.exports, "directus/venues.ndjson.gz", {**venue("B"), "id": "v2"})
+    run(here, database)
+    assert rows(database, "select record_id from raw_directus.venues order by 1") == [("v1",), ("v2",)]
+    assert rows(database, "select count(*) from ops.checkpoints") == [(0,)]
 
 
 def test_a_missing_folder_is_named(here: Settings, database: str) -> None:

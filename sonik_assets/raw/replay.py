@@ -1,0 +1,122 @@
+"""Loads again what was read before, without asking a source: days of the lake, and dead letters that were repaired."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from resources import sources
+from resources.settings import Settings
+from resources.sources import batches, catalogue, debezium
+from resources.sources.batches import Batch
+from resources.sources.catalogue import SourceTable
+from resources.stores.objects import Objects
+from sonik_assets.raw import lake, schema, state
+from sonik_assets.raw.load import Counts, load
+
+_LOGS = ("debezium/", "kafka")
+"""How the origin of a change envelope begins."""
+_LETTERS = """
+select id::text, source || '.' || table_name, payload, split_part(reason, ': ', 1) as origin from raw.dead_letters
+where replayed_at is null
+    and (%(ids)s::uuid[] is null or id = any(%(ids)s))
+    and (%(source)s::text is null or source = %(source)s)
+    and (%(table)s::text is null or table_name = %(table)s)
+"""
+
+
+def lake_days(
+    settings: Settings, connection: psycopg.Connection, table: SourceTable, days: tuple[date | None, date], run_id: str
+) -> Counts:
+    """Load what the lake kept of these UTC days (both included; None: from the first on). Commits file by file."""
+    counts, at = Counts(), datetime.now(UTC)
+    schema.ensure(connection)
+    for batch in lake.read(Objects(settings.lake_uri), table, *days):
+        again = _judged_again(batch.rows, table)
+        load(connection, table, again, run_id, counts, in_order=sources.live(settings, table))
+        connection.commit()
+    _record(connection, table, at, counts, run_id)
+    return counts
+
+
+def letters(
+    connection: psycopg.Connection,
+    run_id: str,
+    *,
+    ids: list[UUID] | None = None,
+    source: str | None = None,
+    table: str | None = None,
+    repaired: dict[str, str] | None = None,
+) -> dict[str, Counts]:
+    """Judge dead letters again and load those that are good now; return what happened by relation. Commits.
+
+    `repaired`: letter id -> the record as it should have come. A letter that is still bad stays as it is.
+    """
+    schema.ensure(connection)
+    asked = {"ids": ids, "source": source, "table": table}
+    mended = repaired or {}
+    by_table = defaultdict[str, list[tuple[str, str, str]]](list)
+    for id, relation, payload, origin in connection.execute(_LETTERS, asked):
+        by_table[f"raw_{relation}"].append((id, str(mended.get(id, payload)), origin))
+    done = {}
+    for relation, waiting in by_table.items():
+        done[relation] = _replay(connection, catalogue.table(relation), waiting, run_id)
+        connection.commit()
+    return done
+
+
+def days_of(connection: psycopg.Connection, table: SourceTable, run_id: str) -> list[date]:
+    """Return the partition dates of the rows that this run changed."""
+    query = sql.SQL("select distinct partition_date from {} where run_id = %s order by 1")
+    return [row[0] for row in connection.execute(query.format(schema.relation(table)), [run_id])]
+
+
+def _replay(
+    connection: psycopg.Connection, table: SourceTable, waiting: list[tuple[str, str, str]], run_id: str
+) -> Counts:
+    counts, at = Counts(), datetime.now(UTC)
+    for batch in _batches(waiting, table):
+        good = batch.rows.filter(pl.col("reason").is_null())
+        load(connection, table, good, run_id, counts)
+        counts.rejected += batch.rows.height - good.height
+        replayed = "update raw.dead_letters set replayed_at = now() where id = any(%s::uuid[])"
+        connection.execute(replayed, [good["origin"].unique().to_list()])
+    _record(connection, table, at, counts, run_id)
+    return counts
+
+
+def _batches(waiting: Iterable[tuple[str, str, str]], table: SourceTable) -> Iterator[Batch]:
+    """Yield the letters as they would be read today; the origin of each row is the letter's id."""
+    frame = pl.DataFrame(list(waiting), {"origin": pl.String, "payload": pl.String, "from": pl.String}, orient="row")
+    envelope = _logged("from") & pl.col("payload").str.contains('"op"', literal=True)
+    lines, records = frame.filter(~_logged("from")), frame.filter(_logged("from") & ~envelope)
+    if lines.height:
+        yield batches.from_lines(lines, table)
+    if records.height:
+        yield batches.from_lines(records, table, partial=True)
+    yield from debezium.batches_of([frame.filter(envelope)], table)
+
+
+def _judged_again(rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
+    """Return the rows, the refused ones as the contract of today judges them."""
+    refused = pl.col("reason").is_not_null() & ~_logged("origin")
+    again = rows.filter(refused)
+    if not again.height:
+        return rows
+    judged = batches.from_lines(again.select("payload", "origin"), table).rows
+    return pl.concat([rows.filter(~refused), judged])
+
+
+def _logged(column: str) -> pl.Expr:
+    """Whether the row came from a change log."""
+    return pl.any_horizontal(pl.col(column).str.starts_with(prefix) for prefix in _LOGS)
+
+
+def _record(connection: psycopg.Connection, table: SourceTable, at: datetime, counts: Counts, run_id: str) -> None:
+    """Note the replay as an extract of no window: the asset's data version comes from there."""
+    state.record(connection, table, (at, at), state.Unfinished(None, at, counts), run_id)
+    connection.commit()

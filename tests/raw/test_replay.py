@@ -1,0 +1,118 @@
+"""Loading again without the source: the lake's days in any order, and dead letters that were repaired."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from resources.settings import Settings
+from resources.sources import contracts
+from resources.sources.catalogue import table
+from sonik_assets.raw import replay, state
+from sonik_assets.raw.extract import extract
+from sonik_assets.raw.load import Counts
+from tests.support.exports import write
+from tests.support.object_store import bucket, s3_server  # noqa: F401 - a fixture
+
+VENUES = table("directus.venues")
+ROWS = "select record_id, payload, source_updated_at, deleted_at, partition_date from raw_directus.venues order by 1"
+
+
+@pytest.fixture
+def here(settings: Settings, tmp_path: Path) -> Settings:
+    return replace(settings, exports=tmp_path / "exports", lake_uri=str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database) as connection:
+        yield connection
+
+
+def venue(id: str, day: int, **more: object) -> dict:
+    return {"id": id, "name": f"{id}{day}", "date_updated": f"2026-10-{day:02}T10:00:00Z", **more}
+
+
+def read(here: Settings, connection: psycopg.Connection) -> list[tuple]:
+    extract(here, connection, VENUES, (None, None), "live")
+    return connection.execute(ROWS).fetchall()
+
+
+def history(here: Settings, connection: psycopg.Connection) -> list[tuple]:
+    write(here.exports, "directus/venues.ndjson", venue("a", 1), venue("b", 2), venue("c", 3), "broken")
+    read(here, connection)
+    write(here.exports, "directus/venues.ndjson", venue("a", 5), venue("b", 2))
+    gone = {"op": "d", "ts_ms": 1_791_374_400_000, "before": {"id": "c"}, "after": None}
+    write(here.exports, "debezium/sonik.public.venues.ndjson", gone)
+    return read(here, connection)
+
+
+def test_the_lake_alone_gives_the_same_rows_its_days_in_any_order(
+    here: Settings, connection: psycopg.Connection
+) -> None:
+    before = history(here, connection)
+    connection.execute("truncate raw_directus.venues")
+    for day in (9, 5, 1, 3, 2, 7, 1):
+        days = date(2026, 10, day), date(2026, 10, day)
+        replay.lake_days(here, connection, VENUES, days, f"replay-{day}")
+    assert connection.execute(ROWS).fetchall() == before
+    assert replay.lake_days(here, connection, VENUES, (None, date.max), "again").written == 0
+    assert replay.days_of(connection, VENUES, "replay-5") == [date(2026, 10, 5)]
+
+
+def test_a_lake_in_a_bucket_is_written_once_and_replayed(
+    here: Settings, connection: psycopg.Connection, s3: str
+) -> None:
+    there = replace(here, lake_uri=f"{bucket(s3)}/lake")
+    before = history(there, connection)
+    read(there, connection)
+    connection.execute("truncate raw_directus.venues")
+    counts = replay.lake_days(there, connection, VENUES, (None, date.max), "replay")
+    assert connection.execute(ROWS).fetchall() == before
+    assert counts.read == 6  # a1 b2 c3 broken, a5, and c gone: b2 was there
+
+
+def test_a_repaired_letter_is_loaded_once_and_the_rest_waits(here: Settings, connection: psycopg.Connection) -> None:
+    write(here.exports, "directus/venues.ndjson", venue("a", 1, latitude="north"), "broken", venue("b", 1))
+    read(here, connection)
+    [[id]] = connection.execute("select id::text from raw.dead_letters where reason like '%latitude%'").fetchall()
+    mended = {id: json.dumps(venue("a", 1, latitude=19.4))}
+    assert replay.letters(connection, "r", repaired=mended, ids=[UUID(id)]) == {
+        "raw_directus.venues": Counts(read=1, written=1)
+    }
+    assert [row[0] for row in connection.execute(ROWS)] == ["a", "b"]
+    assert state.data_version(connection, VENUES) == "r"
+    assert replay.letters(connection, "r") == {"raw_directus.venues": Counts(rejected=1)}
+    left = connection.execute("select count(*) from raw.dead_letters where replayed_at is null").fetchone()
+    assert left == (1,)
+
+
+def test_a_corrected_contract_lets_letters_through(
+    here: Settings, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(here.exports, "directus/markets.ndjson", {"id": "1", "name": ["Lima"]})
+    markets = table("directus.markets")
+    extract(here, connection, markets, (None, None), "live")
+    assert replay.letters(connection, "r1")["raw_directus.markets"].rejected == 1
+    # Decoders are made once a table and process: a corrected contract comes with a new process.
+    monkeypatch.setitem(contracts.CONTRACTS, markets.relation, contracts.Contract({"id": "any", "name": "any"}))
+    from resources.sources import judgement
+
+    judgement._decoders.cache_clear()
+    assert replay.letters(connection, "r2")["raw_directus.markets"].written == 1
+    judgement._decoders.cache_clear()
+
+
+def test_a_newer_version_is_not_undone_by_a_late_repair(here: Settings, connection: psycopg.Connection) -> None:
+    write(here.exports, "directus/venues.ndjson", venue("a", 1, name={"es": "x"}))
+    read(here, connection)
+    write(here.exports, "directus/venues.ndjson", venue("a", 4))
+    before = read(here, connection)
+    [[id]] = connection.execute("select id::text from raw.dead_letters").fetchall()
+    replay.letters(connection, "r", repaired={id: json.dumps(venue("a", 1))}, ids=[UUID(id)])
+    assert connection.execute(ROWS).fetchall() == before
