@@ -4,6 +4,8 @@ Here: what counts as a change, what holds it back, how often a failure is tried 
 source (`sensors/`), and the clock (`schedules.py`), which stays as the fallback.
 """
 
+from typing import Any
+
 import dagster as dg
 
 WHOLE_RUN = {"sonik/whole_run": "true"}
@@ -12,7 +14,7 @@ WHOLE_RUN = {"sonik/whole_run": "true"}
 _C = dg.AutomationCondition
 
 
-def follow() -> dg.AutomationCondition[dg.AssetKey]:
+def follow() -> dg.AutomationCondition[Any]:
     """Return the condition of every asset after raw.
 
     It asks for an asset when an upstream has a new data version, or is itself asked for in the same tick: one change
@@ -28,20 +30,20 @@ def follow() -> dg.AutomationCondition[dg.AssetKey]:
     return (waiting & free & ~_upstream_failed() & _C.all_deps_blocking_checks_passed()).with_label("follow")
 
 
-def _upstream_changed() -> dg.AutomationCondition[dg.AssetKey]:
+def _upstream_changed() -> dg.AutomationCondition[Any]:
     """Hold where an upstream has another data version than before, unless its run has passed it on itself."""
     passed_on = _C.executed_with_root_target() | _C.executed_with_tags(tag_values=WHOLE_RUN)
     elsewhere = (_C.data_version_changed() & ~passed_on).with_label("changed_elsewhere")
     return _C.any_deps_match(elsewhere | _C.will_be_requested()).with_label("upstream_changed")
 
 
-def _failed_for_the_first_time() -> dg.AutomationCondition[dg.AssetKey]:
+def _failed_for_the_first_time() -> dg.AutomationCondition[Any]:
     """Hold once after the first failure since the asset was last materialised."""
     # Not `execution_failed().newly_true()`: a retry that a tick sees running, and that then fails, is newly true again.
     return _C.execution_failed().since(_C.newly_updated()).newly_true().with_label("failed_for_the_first_time")
 
 
-def _upstream_failed() -> dg.AutomationCondition[dg.AssetKey]:
+def _upstream_failed() -> dg.AutomationCondition[Any]:
     """Hold while an upstream's last execution failed. Not one of raw: a source that is down holds back no other."""
     failed = _C.execution_failed() & ~_C.will_be_requested()
     return _C.any_deps_match(failed).ignore(dg.AssetSelection.groups("raw")).with_label("upstream_failed")

@@ -17,7 +17,7 @@ from resources.sources.batches import Batch
 from resources.sources.catalogue import SourceTable
 
 MOST_CHANGES = 50_000
-MOST_BYTES = 64 << 20
+MOST_BYTES = 32 << 20
 """Changes, and bytes of envelopes, that are put in order at once."""
 _NOTHING = msgspec.Raw(b"null")
 _BEGINNING, _END = -62_135_596_800_000_000, 253_402_300_800_000_000

@@ -2,12 +2,15 @@
 
 Here: what is asked, and what the answers mean. Not here: how pages are put together (paging.py), HTTP (resources/http).
 Three streams, one after the other, as `date_updated` is null until the first update and nulls sort differently on
-each database: by `date_updated`, by `date_created` of those never updated, by `id` of those with neither.
+each database: by `id` of those without a clock, by `date_created` of those never updated, by `date_updated`. A record
+that is updated while it is read goes to the end of the last one. What was touched since a read began comes once more
+at the end: a killed read may go on days later.
 """
 
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from itertools import batched
@@ -31,6 +34,8 @@ MARKED = 1_000
 """Ids in one SEARCH, whose body may have 1 MB."""
 LOOK_BACK = timedelta(hours=1)
 """Numbers of the activity log are given before the commit: younger entries may still appear before older ones."""
+MARGIN = timedelta(minutes=5)
+"""How much Directus' clock may differ from ours."""
 TOUCHED_PAGES = 5
 
 Filter = dict[str, Any]
@@ -81,15 +86,20 @@ class Collection:
 
     def read(self, request: Request) -> Iterator[Batch]:
         """See the module's `read`."""
-        began = datetime.now(UTC)
-        for number, stream in enumerate(self._streams(*request.window), 1):
-            at = (request.position or {}).get("stream", 0)
-            if number >= at:
-                clock = (request.position or {}).get("clock") if number == at else None
-                yield from self._records(number, stream, clock)
+        now = datetime.now(UTC)
+        position = {"stream": 1, "began": _clock(now - MARGIN), **(request.position or {})}
+        streams = self._streams(*request.window)[::-1]
+        for number, stream in enumerate(streams, 1):
+            if number >= position["stream"]:
+                start = position.get("clock") if number == position["stream"] else None
+                yield from self._records(stream, start, {"stream": number, "began": position["began"]})
+        # No checkpoint within: who is killed here may come back days later, and begins this part again.
+        for stream in (each for each in streams if each[0]):
+            for batch in self._records(stream, position["began"], {}):
+                yield replace(batch, position={"stream": len(streams) + 1, "began": position["began"]})
         for some in batched(request.marked, self._limit(MARKED)):
             yield from self._marked(some)
-        yield from self._deleted(request, began)
+        yield from self._deleted(request, now)
 
     def ids(self) -> Iterator[list[str]]:
         """See the module's `ids`."""
@@ -122,7 +132,7 @@ class Collection:
         """Any record, which shows the fields that the token may read; None where there is no record."""
         return next(iter(self._rows({"limit": "1", "fields": "*"})), None)
 
-    def _records(self, number: int, stream: tuple[str | None, Filter], start: str | None) -> Iterator[Batch]:
+    def _records(self, stream: tuple[str | None, Filter], start: str | None, place: State) -> Iterator[Batch]:
         clock, condition = stream
         fields = ",".join(("*", *self._table.relations))
         rows: list[bytes] = []
@@ -130,10 +140,10 @@ class Collection:
         for page, last in paging.walk(listing, limit=self._limit(LIMIT), clock=start):
             rows += map(bytes, page)
             if len(rows) >= BATCH_ROWS or sum(map(len, rows)) >= BATCH_BYTES:
-                yield self._batch(rows, {"stream": number, "clock": last.clock})
+                yield self._batch(rows, {**place, "clock": last.clock})
                 rows = []
         if rows:
-            yield self._batch(rows, {"stream": number + 1})
+            yield self._batch(rows, {**place, "stream": place.get("stream", 0) + 1})
 
     def _batch(self, rows: Sequence[bytes], position: State | None) -> Batch:
         sent = directus_answers.keys(rows[0])

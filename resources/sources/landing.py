@@ -22,6 +22,8 @@ from resources.sources.batches import Batch
 from resources.sources.catalogue import TABLES, TOPICS, SourceTable, table
 from resources.stores.objects import Found, Objects
 
+MOST_BYTES = 32 << 20
+"""Bytes of lines that make a batch, however few they are."""
 SETTLE_SECONDS = 5.0
 """A file of a folder touched more recently may still be written: it is left for the next look."""
 FOLDER = "landing/"
@@ -72,6 +74,17 @@ class Zone:
     def is_settled(self, found: Found, now: float) -> bool:
         """Whether nobody writes the file any more. What a bucket shows is whole."""
         return self.objects.remote or abs(now - found.modified.timestamp()) > SETTLE_SECONDS
+
+    def dead_letter(self, found: Found, error: Exception) -> pl.DataFrame:
+        """Return the row that stands for a file that cannot be read, or not to its end; a new version is a new letter.
+
+        Raises the error where it is not the file's: a bucket that shows its files and does not give them.
+        """
+        if isinstance(error, TerminalError) and self.objects.remote and not _is_gone(error):
+            raise error
+        reason = f"cannot read file: {error}; the lines before that were taken: write it again, whole"
+        shown = f"{found.path} ({found.size} bytes, {found.modified:%Y-%m-%dT%H:%M:%SZ})"
+        return batches.rejected(shown, reason=reason, origin=found.path)
 
 
 def zone(settings: Settings) -> Zone:
@@ -153,12 +166,12 @@ def read(settings: Settings, table: SourceTable, request: Request) -> Iterator[B
         row = skip if index == first else 0
         try:
             for frame in here.frames(one, skip=row):
-                row = int(frame["row"].max() or 0) + 1 if frame.height else row  # type: ignore[arg-type]
-                gathered.lines.append(frame)
+                row = int(frame["row"][-1]) + 1 if frame.height else row
+                gathered.add(frame)
                 if gathered.full:
                     yield gathered.batch(position(found, index, row))
-        except lines.UnreadableError as error:
-            gathered.letters.append(dead_letter(one, error))
+        except (lines.UnreadableError, TerminalError) as error:
+            gathered.letters.append(here.dead_letter(one, error))
     if not gathered.is_empty:
         yield gathered.batch(position(found, len(found), 0))
 
@@ -173,19 +186,12 @@ def changes(settings: Settings, table: SourceTable) -> Iterator[Batch]:
         for one in here.logs(table):
             try:
                 yield from here.frames(one)
-            except lines.UnreadableError as error:
-                letters.append(dead_letter(one, error))
+            except (lines.UnreadableError, TerminalError) as error:
+                letters.append(here.dead_letter(one, error))
 
     yield from debezium.batches_of(frames(), table)
     if letters:
         yield Batch(pl.concat(letters))
-
-
-def dead_letter(found: Found, error: Exception) -> pl.DataFrame:
-    """Return the row that stands for a file that cannot be read, or not to its end; a new version is a new letter."""
-    reason = f"cannot read file: {error}; the lines before that were taken: write it again, whole"
-    shown = f"{found.path} ({found.size} bytes, {found.modified:%Y-%m-%dT%H:%M:%SZ})"
-    return batches.rejected(shown, reason=reason, origin=found.path)
 
 
 def unwrapped(frame: pl.DataFrame) -> pl.DataFrame:
@@ -217,13 +223,21 @@ class _Gathered:
 
     def __init__(self, table: SourceTable) -> None:
         self._table = table
+        self._begin()
+
+    def _begin(self) -> None:
         self.lines: list[pl.DataFrame] = []
         self.letters: list[pl.DataFrame] = []
+        self._rows, self._bytes = 0, 0
+
+    def add(self, frame: pl.DataFrame) -> None:
+        """Take some lines."""
+        self.lines.append(frame)
+        self._rows, self._bytes = self._rows + frame.height, self._bytes + int(frame.estimated_size())
 
     @property
     def full(self) -> bool:
-        rows, size = sum(f.height for f in self.lines), sum(f.estimated_size() for f in self.lines)
-        return rows >= lines.BATCH_ROWS or size >= lines.MOST
+        return self._rows >= lines.BATCH_ROWS or self._bytes >= MOST_BYTES
 
     @property
     def is_empty(self) -> bool:
@@ -234,7 +248,7 @@ class _Gathered:
         frame = pl.concat(self.lines).select("payload", "origin") if self.lines else _NO_LINES
         batch = batches.from_lines(frame, self._table)
         rows = pl.concat([batch.rows, *self.letters])
-        self.lines, self.letters = [], []
+        self._begin()
         # Apify's own fields (#debug, #error) are no drift.
         known = frozenset(name for name in batch.unknown if not name.startswith("#"))
         return replace(batch, rows=rows, position=position, unknown=known)
@@ -261,6 +275,10 @@ def _digest(found: list[Found]) -> str:
     """Return what stands for these versions of these files."""
     told = "\n".join(f"{f.path}|{f.size}|{f.version}" for f in found)
     return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _is_gone(error: TerminalError) -> bool:
+    return isinstance(error.__cause__, FileNotFoundError)
 
 
 @cache

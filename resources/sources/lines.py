@@ -12,8 +12,8 @@ from typing import BinaryIO
 import msgspec
 import polars as pl
 
-BATCH_ROWS = 50_000
-BLOCK = 8 << 20
+BATCH_ROWS = 20_000
+BLOCK = 4 << 20
 """Bytes of text that are cut into lines at once."""
 MOST = 64 << 20
 """Bytes of the longest line and of the largest file that is one JSON value."""

@@ -44,9 +44,7 @@ def raw_asset(table: SourceTable) -> dg.AssetsDefinition:
         retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
         check_specs=[dg.AssetCheckSpec("every_field_is_known", asset=[f"raw_{table.source}", table.name])],
     )
-    def extract_table(
-        context: dg.AssetExecutionContext, config: ExtractConfig, stores: Stores
-    ) -> dg.MaterializeResult[Any]:
+    def extract_table(context: dg.AssetExecutionContext, config: ExtractConfig, stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg] - a parameter hides from Dagster that checks come with it
         from sonik_assets.raw import circuit, state
         from sonik_assets.raw.extract import extract, reconcile
 

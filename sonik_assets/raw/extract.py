@@ -4,6 +4,7 @@ Every batch is a transaction of its own together with its checkpoint, so a kille
 lake has each batch before the database does. Any window may be read in any order, any number of times.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -26,8 +27,9 @@ from sonik_assets.raw.load import Counts, load
 
 LOOK_BACK = timedelta(hours=1)
 """A live source is asked for this much before the window: what it committed late has a clock before its turn."""
-BATCH_ROWS, BATCH_BYTES = 20_000, 32 * 2**20
-"""Small batches of a reader are put together up to this: PostgreSQL takes sets, memory stays bounded."""
+BATCH_ROWS, BATCH_BYTES, BATCH_SECONDS = 20_000, 32 * 2**20, 10.0
+"""Small batches of a reader are put together up to this: PostgreSQL takes sets, memory stays bounded, and of a slow
+source no more than seconds are lost."""
 
 
 def extract(
@@ -111,7 +113,7 @@ class _Extract:
         self.window, self.begun = None, state.Unfinished(None, found.at, Counts(written=found.revived))
         self.begun.counts.gone, self.begun.counts.unread = len(found.gone), found.unread
         for batch in found.tombstones():
-            self._keep(batch)
+            self._keep(self._to_lake(batch))
         if found.again:
             state.mark(self.connection, self.table, found.again)
             until = state.marked(self.connection, self.table)[1]
@@ -128,9 +130,15 @@ class _Extract:
         return (start - LOOK_BACK if start and sources.live(self.settings, self.table) else start), end
 
     def _take(self, request: Request) -> None:
-        with ahead(gathered(self._read(request))) as found:
+        # While PostgreSQL takes one batch, the next is read and goes to the lake.
+        with ahead(map(self._to_lake, gathered(self._read(request)))) as found:
             for batch in found:
                 self._keep(batch)
+
+    def _to_lake(self, batch: Batch) -> Batch:
+        if batch.rows.height:
+            lake.write(self.lake, self.table, batch.rows, self.run_id)
+        return batch
 
     def _read(self, request: Request) -> Iterator[Batch]:
         """Yield what the source has, then what its change logs add, without rows of other days."""
@@ -142,9 +150,7 @@ class _Extract:
             yield from kafka.read(settings, table, request)
 
     def _keep(self, batch: Batch) -> None:
-        """Keep one batch: in the lake, then in PostgreSQL together with where the extract stands."""
-        if batch.rows.height:
-            lake.write(self.lake, self.table, batch.rows, self.run_id)
+        """Load one batch that the lake has, together with where the extract stands then."""
         first = not self.begun.counts.written
         with self.connection.transaction():
             # Two extracts of one table take turns: neither may judge rows that the other is changing.
@@ -180,7 +186,8 @@ class _Extract:
         ids = [row[0] for row in rows]
         self.connection.commit()
         if ids:
-            self._keep(batches.tombstones(ids, [datetime.now(UTC)] * len(ids), origin="absent"))
+            gone = batches.tombstones(ids, [datetime.now(UTC)] * len(ids), origin="absent")
+            self._keep(self._to_lake(gone))
 
     def _analyze(self) -> None:
         """Count the rows for the planner: the next batch and the staging views join them before autovacuum comes."""
@@ -192,12 +199,13 @@ class _Extract:
 def gathered(found: Iterator[Batch]) -> Iterator[Batch]:
     """Put small batches together, in order. What was read before an error is given before it is raised."""
     waiting: list[Batch] = []
+    since = time.monotonic()
     try:
         for batch in found:
             waiting.append(batch)
-            if _full(waiting):
+            if _full(waiting) or time.monotonic() - since > BATCH_SECONDS:
                 yield _joined(waiting)
-                waiting = []
+                waiting, since = [], time.monotonic()
     except SonikError:
         if waiting:
             yield _joined(waiting)

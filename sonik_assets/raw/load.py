@@ -171,7 +171,9 @@ def load(
         _stage(cursor, rows, good)
         counts.rejected += _write_letters(cursor, table, run_id)
         for partial in versions["partial"].unique().sort():
-            counts.written += _written(cursor, _merge(table, partial=partial, unique=unique, later=in_order), run_id)
+            counts.written += _written(
+                cursor, _merge(table, partial=partial, unique=unique, later=in_order or partial), run_id
+            )
         if good.height > versions.height:
             bury = sql.SQL(_BURY).format(relation=schema.relation(table))
             counts.written += _written(cursor, bury, run_id)

@@ -21,7 +21,7 @@ OPTIONS = CodecOptions[dict[str, Any]](datetime_conversion=DatetimeConversion.DA
 UINT32 = st.integers(0, 2**32 - 1)
 
 OBJECT_IDS = st.binary(min_size=12, max_size=12).map(bson.ObjectId)
-DECIMALS = st.decimals(allow_nan=True, allow_infinity=True, places=4).map(bson.Decimal128)
+DECIMALS = st.binary(min_size=16, max_size=16).map(bson.Decimal128.from_bid)
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
