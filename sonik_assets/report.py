@@ -48,6 +48,7 @@ def report(
         },
         "checks": {"passed": passed, "failed": len(outcome.checks) - passed},
         "failed_checks": sorted(name for name, good in outcome.checks.items() if not good),
+        "warnings": sorted(outcome.warnings),
         "failures": outcome.reasons if outcome.failures else "",
         **contents(settings, connection, graph),
         "ids_sha256": ids_sha256(connection),

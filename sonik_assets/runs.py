@@ -31,6 +31,8 @@ class Outcome:
     checks: dict[str, bool] = field(default_factory=dict)
     metadata: dict[str, dict[str, Any]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """Checks that found something to look at, and stop nothing."""
 
     @property
     def reasons(self) -> str:
@@ -104,7 +106,10 @@ def _note(event: dg.DagsterEvent, outcome: Outcome, groups: dict[str, str]) -> b
             outcome.rows[stage] += int(outcome.metadata[name].get("rows_in", 0))
     elif kind == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         found = event.asset_check_evaluation_data
-        outcome.checks[f"{found.asset_key.to_user_string()}.{found.check_name}"] = found.passed
+        name = f"{found.asset_key.to_user_string()}.{found.check_name}"
+        if found.severity == dg.AssetCheckSeverity.WARN and not found.passed:
+            outcome.warnings.append(name)
+        outcome.checks[name] = found.passed or name in outcome.warnings
     elif kind == dg.DagsterEventType.STEP_FAILURE:
         outcome.failures.append(_reason(event))
     elif kind == dg.DagsterEventType.RUN_FAILURE and not outcome.failures:

@@ -6,6 +6,7 @@ it is logged, and deletes are found where all ids are compared.
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -136,7 +137,7 @@ class Changes:
         full = [event.get("fullDocument") for event in last.values()]
         records = [extended_json.text(document.raw) for document in full if document is not None]
         if records:
-            yield batches.from_records(records, self._table, origin=self._origin)
+            yield replace(batches.from_records(records, self._table, origin=self._origin), any_day=True)
         if deleted:
             keys = list(map(extended_json.text, deleted))
             ids = batches.from_records(keys, self._table, origin=self._origin).rows["record_id"].to_list()

@@ -57,6 +57,8 @@ def _stages(report: dict[str, Any]) -> Table:
     colour = "red" if checks["failed"] else "green"
     table.add_section()
     table.add_row("checks", f"[{colour}]{checks['passed']} passed, {checks['failed']} failed[/]", "")
+    if report["warnings"]:
+        table.add_row("warnings", f"[yellow]{', '.join(report['warnings'])}[/]", "")
     return table
 
 
