@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from resources.settings import Settings
@@ -21,7 +22,7 @@ def extract(database: str, relation: str) -> Step:
     """Source -> lake -> `raw_*`."""
     import psycopg
 
-    from resources.sources import directus, exports, kafka  # noqa: F401 - not timed
+    from resources.sources import directus, mongo  # noqa: F401 - not timed
     from resources.sources.catalogue import table
     from sonik_assets.raw import schema
     from sonik_assets.raw.extract import extract
@@ -40,17 +41,6 @@ def bare(url: str, *targets: str) -> Step:
     def read() -> int:
         with urllib3.HTTPConnectionPool(*url.split(":"), maxsize=1) as pool:  # type: ignore[arg-type]
             return sum(len(orjson.loads(pool.request("GET", target).data)["data"]) for target in targets)
-
-    return read
-
-
-def bare_bytes(url: str, *targets: str) -> Step:
-    """Only receive the bytes."""
-    import urllib3
-
-    def read() -> int:
-        with urllib3.HTTPConnectionPool(*url.split(":"), maxsize=1) as pool:  # type: ignore[arg-type]
-            return sum(len(pool.request("GET", target).data) for target in targets)
 
     return read
 
@@ -111,7 +101,70 @@ def _dlt(database: str, folder: str, resource: Callable[[], Iterator[Any]]) -> S
     return lambda: str(pipeline.run(source))[:20]
 
 
-STEPS = {step.__name__: step for step in (extract, bare, bare_bytes, dlt_pages, dlt_mongo)}
+def loads(database: str, file: str) -> Step:
+    """Load a file's records first, again, and all changed; and COPY the same rows into an identical empty table."""
+    import polars as pl
+    import psycopg
+    from psycopg import sql
+
+    from resources.sources import batches
+    from resources.sources.catalogue import table
+    from resources.stores.copy import copy_frame
+    from sonik_assets.raw import schema
+    from sonik_assets.raw.extract import BATCH_ROWS
+    from sonik_assets.raw.load import Counts, load
+
+    events = table("directus.events")
+    lines = Path(file).read_bytes().splitlines()
+    connection = psycopg.connect(database)
+    schema.ensure(connection)
+    connection.execute("create table copied (like raw_directus.events including all)")
+    connection.commit()
+    newer = [line.replace(b'"date_updated":"2026-', b'"date_updated":"2027-') for line in lines]
+
+    def framed(records: list[bytes]) -> list[pl.DataFrame]:
+        starts = range(0, len(records), BATCH_ROWS)
+        return [batches.from_records(records[n : n + BATCH_ROWS], events, origin="bench").rows for n in starts]
+
+    def copy(frames: list[pl.DataFrame]) -> None:
+        now = pl.lit("2026-11-21T00:00:00Z")
+        others = {
+            "first_seen_at": now,
+            "changed_at": now,
+            "partition_date": pl.lit("2026-11-20"),
+            "run_id": pl.lit("r"),
+        }
+        for frame in frames:
+            hashed = frame.select(
+                "record_id", "payload", "source_updated_at", payload_hash=pl.lit("\\x" + "00" * 16), **others
+            )  # fmt: skip
+            with connection.cursor() as cursor:
+                copy_frame(cursor, sql.Identifier("copied"), hashed)
+            connection.commit()
+
+    def merge(frames: list[pl.DataFrame]) -> None:
+        for number, frame in enumerate(frames):
+            load(connection, events, frame, "bench", Counts())
+            if not number:
+                connection.execute("analyze raw_directus.events")  # as an extract does
+            connection.commit()
+
+    first, changed = framed(lines), framed(newer)
+
+    def timed(work: Callable[[list[pl.DataFrame]], None], frames: list[pl.DataFrame]) -> float:
+        started = time.perf_counter()
+        work(frames)
+        return time.perf_counter() - started
+
+    return lambda: {
+        "copy": timed(copy, first),
+        "first": timed(merge, first),
+        "same": timed(merge, first),
+        "changed": timed(merge, changed),
+    }
+
+
+STEPS = {step.__name__: step for step in (extract, loads, bare, dlt_pages, dlt_mongo)}
 
 
 def main() -> None:
