@@ -93,7 +93,7 @@ class _Bench:
         ]
 
     def mongo(self) -> list[Metric]:
-        """A collection of a MongoDB-wire server, into `raw_mongo.engagement`."""
+        """Read a collection of a MongoDB-wire server into `raw_mongo.engagement`."""
         with self.documents() as (url, name):
             variables = {"MONGO_URL": url, "MONGO_DATABASE": name}
             self.step("extract", self.database(), "mongo.engagement", **variables)  # its first answer is slow

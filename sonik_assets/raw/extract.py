@@ -16,6 +16,7 @@ from psycopg import sql
 
 from resources import sources
 from resources.errors import SonikError, TerminalError, TransientError
+from resources.memory import few_arenas
 from resources.settings import Settings
 from resources.sources import Request, Window, batches, catalogue, kafka, landing, webhooks
 from resources.sources.batches import Batch, State
@@ -130,6 +131,7 @@ class _Extract:
         return (start - LOOK_BACK if start and sources.live(self.settings, self.table) else start), end
 
     def _take(self, request: Request) -> None:
+        few_arenas()
         # While PostgreSQL takes one batch, the next is read and goes to the lake.
         with ahead(map(self._to_lake, gathered(self._read(request)))) as found:
             for batch in found:

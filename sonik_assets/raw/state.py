@@ -42,7 +42,9 @@ on conflict (source, table_name, field) do update set last_seen_at = now()
 where drift.last_seen_at < now() - interval '1 hour'
 """
 _VERSION = """
-select run_id from raw.extracts where source = %s and table_name = %s and written > 0 order by finished_at desc limit 1
+select run_id from raw.extracts
+where source = %s and table_name = %s and written > 0 and (isempty("window") or "window" && tstzrange(%s, %s))
+order by finished_at desc limit 1
 """
 
 
@@ -125,9 +127,9 @@ def unmark(connection: psycopg.Connection, table: SourceTable, ids: Sequence[str
     connection.execute(query, [*_names(table), list(ids), until])
 
 
-def data_version(connection: psycopg.Connection, table: SourceTable) -> str:
-    """Return the run that last changed a row of the table, or `empty`."""
-    row = connection.execute(_VERSION, _names(table)).fetchone()
+def data_version(connection: psycopg.Connection, table: SourceTable, window: Window = (None, None)) -> str:
+    """Return the run that last changed a row in a window that overlaps this one, or `empty`."""
+    row = connection.execute(_VERSION, [*_names(table), *window]).fetchone()
     return str(row[0]) if row else "empty"
 
 

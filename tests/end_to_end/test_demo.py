@@ -76,7 +76,7 @@ def test_all_days_ran_as_one_run_and_each_is_materialised(first: Demo) -> None:
     (count,) = {row[1] for row in recorded}
     assert count >= 85
     assert {row[2:] for row in recorded} == {(*days, 1)}
-    assert len(recorded) == 25
+    assert len(recorded) == 26
 
 
 def test_the_stores_hold_the_same_ids(second: Demo) -> None:
