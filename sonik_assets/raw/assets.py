@@ -49,7 +49,8 @@ def raw_asset(table: SourceTable) -> dg.AssetsDefinition:
         retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
         check_specs=[dg.AssetCheckSpec("every_field_is_known", asset=[f"raw_{table.source}", table.name])],
     )
-    def extract_table(context: dg.AssetExecutionContext, config: ExtractConfig, stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg] - a parameter hides from Dagster that checks come with it
+    def extract_table(context: dg.AssetExecutionContext, config: ExtractConfig, stores: Stores) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        # No parameter on the result: it would hide from Dagster that a check comes with it.
         from sonik_assets.raw import circuit, state
         from sonik_assets.raw.extract import extract, reconcile
 

@@ -42,8 +42,9 @@ def extract(
     """
     schema.ensure(connection)
     connection.commit()
-    with _asking(settings, connection, table):
-        return _Extract(settings, connection, table, run_id).run(window)
+    job = _Extract(settings, connection, table, run_id)
+    with _asking(job):
+        return job.run(window)
 
 
 def reconcile(
@@ -60,24 +61,27 @@ def reconcile(
         )
     schema.ensure(connection)
     connection.commit()
-    with _asking(settings, connection, table):
-        return _Extract(settings, connection, table, run_id).compare(acknowledged=acknowledged)
+    job = _Extract(settings, connection, table, run_id)
+    with _asking(job):
+        return job.compare(acknowledged=acknowledged)
 
 
 @contextmanager
-def _asking(settings: Settings, connection: psycopg.Connection, table: SourceTable) -> Iterator[None]:
+def _asking(job: "_Extract") -> Iterator[None]:
     """Ask a live source only while its circuit is closed, and tell the circuit how it went."""
-    if not sources.live(settings, table):
+    if not job.live:
         yield
         return
-    circuit.guard(connection, table.source)
+    connection, source = job.connection, job.table.source
+    circuit.guard(connection, source)
     try:
         yield
     except TransientError as error:
         connection.rollback()
-        circuit.failed(connection, table.source, str(error))
+        if job.source_failed:  # and not the lake or PostgreSQL
+            circuit.failed(connection, source, str(error))
         raise
-    circuit.close(connection, table.source)
+    circuit.close(connection, source)
 
 
 class _Extract:
@@ -86,7 +90,8 @@ class _Extract:
     def __init__(self, settings: Settings, connection: psycopg.Connection, table: SourceTable, run_id: str) -> None:
         self.settings, self.connection, self.table, self.run_id = settings, connection, table, run_id
         self.lake = Objects(settings.lake_uri)
-        self.reader = sources.reader(settings, table)
+        self.reader, self.live = sources.reader(settings, table), sources.live(settings, table)
+        self.source_failed = False
         self.window: Window | None = None
         self.begun = state.Unfinished(None, datetime.now(UTC), Counts())
         self.bookmark: State = {}
@@ -108,7 +113,7 @@ class _Extract:
 
     def compare(self, *, acknowledged: bool) -> Counts:
         """Delete what the source no longer has; read again what it has and we lack."""
-        ids = self.reader.ids(self.settings, self.table)
+        ids = self._heard(self.reader.ids(self.settings, self.table))
         found = reconciliation.compare(self.connection, self.table, ids, self.run_id, acknowledged=acknowledged)
         # No checkpoint: a comparison that is killed is made again.
         self.window, self.begun = None, state.Unfinished(None, found.at, Counts(written=found.revived))
@@ -128,7 +133,7 @@ class _Extract:
     def _asked(self, window: Window) -> Window:
         """Return the window that the source is asked for."""
         start, end = window
-        return (start - LOOK_BACK if start and sources.live(self.settings, self.table) else start), end
+        return (start - LOOK_BACK if start and self.live else start), end
 
     def _take(self, request: Request) -> None:
         few_arenas()
@@ -145,11 +150,19 @@ class _Extract:
     def _read(self, request: Request) -> Iterator[Batch]:
         """Yield what the source has, then what its change logs add, without rows of other days."""
         settings, table = self.settings, self.table
-        yield from (in_window(batch, request) for batch in self.reader.read(settings, table, request))
+        yield from (in_window(b, request) for b in self._heard(self.reader.read(settings, table, request)))
         if self.window and table.topics:
-            if sources.live(settings, table) and settings.landing_uri:  # exports read their own logs
-                yield from (in_window(batch, request) for batch in landing.changes(settings, table))
+            if self.live and settings.landing_uri:  # exports read their own logs
+                yield from (in_window(b, request) for b in landing.changes(settings, table))
             yield from kafka.read(settings, table, request)
+
+    def _heard[T](self, answers: Iterator[T]) -> Iterator[T]:
+        """Give what the source answers, and notice where it is the source that fails."""
+        try:
+            yield from answers
+        except TransientError:
+            self.source_failed = True
+            raise
 
     def _keep(self, batch: Batch) -> None:
         """Load one batch that the lake has, together with where the extract stands then."""
@@ -159,8 +172,7 @@ class _Extract:
             self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [self.table.relation])
             if batch.rows.height:
                 self._mark(batch.rows)
-                counts, live = self.begun.counts, sources.live(self.settings, self.table)
-                load(self.connection, self.table, batch.rows, self.run_id, counts, in_order=live)
+                load(self.connection, self.table, batch.rows, self.run_id, self.begun.counts, in_order=self.live)
             if self.window:
                 state.save(self.connection, self.table, self.window, batch.position, self.begun)
         self.begun.counts.unknown |= batch.unknown
