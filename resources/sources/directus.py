@@ -118,7 +118,10 @@ class Collection:
     # -- records
 
     def _streams(self, start: datetime | None, end: datetime | None) -> list[tuple[str | None, Filter]]:
-        """Return each stream's clock and condition. Without a `date_updated` nobody can tell what changed: read all."""
+        """Return each stream's clock and condition.
+
+        Without a `date_updated` nobody can tell what changed: all is read, whatever the window.
+        """
         fields = directus_answers.keys(self._sample) if self._sample else frozenset()
         if "date_updated" not in fields:
             return [(None, {})]
@@ -140,10 +143,11 @@ class Collection:
         for page, last in paging.walk(listing, limit=self._limit(LIMIT), clock=start):
             rows += map(bytes, page)
             if len(rows) >= BATCH_ROWS or sum(map(len, rows)) >= BATCH_BYTES:
-                yield self._batch(rows, {**place, "clock": last.clock})
+                yield replace(self._batch(rows, {**place, "clock": last.clock}), any_day=not condition)
                 rows = []
         if rows:
-            yield self._batch(rows, {**place, "stream": place.get("stream", 0) + 1})
+            last_one = self._batch(rows, {**place, "stream": place.get("stream", 0) + 1})
+            yield replace(last_one, any_day=not condition)
 
     def _batch(self, rows: Sequence[bytes], position: State | None) -> Batch:
         sent = directus_answers.keys(rows[0])

@@ -144,7 +144,7 @@ def _lost(parts: list[_Part]) -> pl.DataFrame:
         batches.rejected(
             f"{part.topic}[{part.number}] before {part.end}",
             reason="the broker no longer has the changes after the last read: reconcile the table with its source",
-            origin=f"{part.topic}[{part.number}]",
+            origin=f"kafka:{part.topic}[{part.number}]",
         )
         for part in parts
         if part.lost

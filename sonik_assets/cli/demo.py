@@ -27,7 +27,8 @@ def demo(exports: Exports = None) -> None:
     settings = _settings(exports)
     from resources.sources import exports as folder
 
-    folder.check_folder(settings.exports)
+    if not settings.any_live:
+        folder.check_folder(settings.exports)
     report = _run(settings, days.every(settings))
     from sonik_assets.cli import demo_table
 
@@ -47,7 +48,8 @@ def run_range(
     settings = _settings(exports)
     from resources.sources import exports as folder
 
-    folder.check_folder(settings.exports)
+    if not settings.any_live:
+        folder.check_folder(settings.exports)
     report = _run(settings, days.parse(partitions) if partitions else days.every(settings))
     from sonik_assets.cli import demo_table
 

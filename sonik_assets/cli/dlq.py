@@ -8,6 +8,7 @@ from uuid import UUID
 import typer
 
 from resources.errors import TerminalError
+from resources.settings import Settings
 from sonik_assets.cli import read, show
 
 
@@ -58,7 +59,7 @@ def replay_letters(
     wanted = ids or ([UUID(id) for id in mended] if mended else None)
     load_id = loading.new_id()
     with read.postgres() as pg:
-        done = replay.letters(pg, load_id, ids=wanted, source=source, table=table, repaired=mended)
+        done = replay.letters(Settings.from_env(), pg, load_id, ids=wanted, source=source, table=table, repaired=mended)
         loading.tell(pg, load_id, list(done))
     if not done:
         print("nothing to replay: `sonik dlq list` shows what waits")

@@ -71,7 +71,7 @@ def reconcile(
             counts = extract.reconcile(settings, pg, source, load_id, acknowledged=acknowledge)
             unread = f", {counts.unread:,} never read: backfill their days" if counts.unread else ""
             print(f"{source.relation}: {counts.gone:,} deleted, {counts.read - counts.gone:,} read again{unread}")
-        tell(pg, load_id, [source.relation for source in wanted])
+            tell(pg, load_id, [source.relation])
     print(NEXT)
 
 

@@ -11,14 +11,14 @@ from psycopg import sql
 
 from resources import sources
 from resources.settings import Settings
-from resources.sources import batches, catalogue, debezium
+from resources.sources import batches, catalogue, debezium, webhooks
 from resources.sources.batches import Batch
 from resources.sources.catalogue import SourceTable
 from resources.stores.objects import Objects
 from sonik_assets.raw import lake, schema, state
 from sonik_assets.raw.load import Counts, load
 
-_LOGS = ("debezium/", "kafka")
+_LOGS = ("debezium/", "kafka:")
 """How the origin of a change envelope begins."""
 _LETTERS = """
 select id::text, source || '.' || table_name, payload, split_part(reason, ': ', 1) as origin from raw.dead_letters
@@ -36,7 +36,7 @@ def lake_days(
     counts, at = Counts(), datetime.now(UTC)
     schema.ensure(connection)
     for batch in lake.read(Objects(settings.lake_uri), table, *days):
-        again = _judged_again(batch.rows, table)
+        again = _judged_again(settings, batch.rows, table)
         load(connection, table, again, run_id, counts, in_order=sources.live(settings, table))
         connection.commit()
     _record(connection, table, at, counts, run_id)
@@ -44,6 +44,7 @@ def lake_days(
 
 
 def letters(
+    settings: Settings,
     connection: psycopg.Connection,
     run_id: str,
     *,
@@ -64,7 +65,7 @@ def letters(
         by_table[f"raw_{relation}"].append((id, str(mended.get(id, payload)), origin))
     done = {}
     for relation, waiting in by_table.items():
-        done[relation] = _replay(connection, catalogue.table(relation), waiting, run_id)
+        done[relation] = _replay(settings, connection, catalogue.table(relation), waiting, run_id)
         connection.commit()
     return done
 
@@ -76,10 +77,14 @@ def days_of(connection: psycopg.Connection, table: SourceTable, run_id: str) -> 
 
 
 def _replay(
-    connection: psycopg.Connection, table: SourceTable, waiting: list[tuple[str, str, str]], run_id: str
+    settings: Settings,
+    connection: psycopg.Connection,
+    table: SourceTable,
+    waiting: list[tuple[str, str, str]],
+    run_id: str,
 ) -> Counts:
     counts, at = Counts(), datetime.now(UTC)
-    for batch in _batches(waiting, table):
+    for batch in _batches(settings, waiting, table):
         good = batch.rows.filter(pl.col("reason").is_null())
         load(connection, table, good, run_id, counts)
         counts.rejected += batch.rows.height - good.height
@@ -89,25 +94,32 @@ def _replay(
     return counts
 
 
-def _batches(waiting: Iterable[tuple[str, str, str]], table: SourceTable) -> Iterator[Batch]:
+def _batches(settings: Settings, waiting: Iterable[tuple[str, str, str]], table: SourceTable) -> Iterator[Batch]:
     """Yield the letters as they would be read today; the origin of each row is the letter's id."""
     frame = pl.DataFrame(list(waiting), {"origin": pl.String, "payload": pl.String, "from": pl.String}, orient="row")
     envelope = _logged("from") & pl.col("payload").str.contains('"op"', literal=True)
     lines, records = frame.filter(~_logged("from")), frame.filter(_logged("from") & ~envelope)
     if lines.height:
-        yield batches.from_lines(lines, table)
+        yield Batch(_judged(settings, lines, table))
     if records.height:
         yield batches.from_lines(records, table, partial=True)
     yield from debezium.batches_of([frame.filter(envelope)], table)
 
 
-def _judged_again(rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
+def _judged(settings: Settings, lines: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
+    """Return the lines as the contract judges them, and of webhooks the signature too."""
+    rows = batches.from_lines(lines, table).rows
+    secret = settings.twenty_webhook_secret
+    return webhooks.verified(rows, secret) if secret and table.relation == "raw_twenty.webhooks" else rows
+
+
+def _judged_again(settings: Settings, rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
     """Return the rows, the refused ones as the contract of today judges them."""
     refused = pl.col("reason").is_not_null() & ~_logged("origin")
     again = rows.filter(refused)
     if not again.height:
         return rows
-    judged = batches.from_lines(again.select("payload", "origin"), table).rows
+    judged = _judged(settings, again.select("payload", "origin"), table)
     return pl.concat([rows.filter(~refused), judged])
 
 

@@ -82,12 +82,12 @@ def test_a_repaired_letter_is_loaded_once_and_the_rest_waits(here: Settings, con
     read(here, connection)
     [[id]] = connection.execute("select id::text from raw.dead_letters where reason like '%latitude%'").fetchall()
     mended = {id: json.dumps(venue("a", 1, latitude=19.4))}
-    assert replay.letters(connection, "r", repaired=mended, ids=[UUID(id)]) == {
+    assert replay.letters(here, connection, "r", repaired=mended, ids=[UUID(id)]) == {
         "raw_directus.venues": Counts(read=1, written=1)
     }
     assert [row[0] for row in connection.execute(ROWS)] == ["a", "b"]
     assert state.data_version(connection, VENUES) == "r"
-    assert replay.letters(connection, "r") == {"raw_directus.venues": Counts(rejected=1)}
+    assert replay.letters(here, connection, "r") == {"raw_directus.venues": Counts(rejected=1)}
     left = connection.execute("select count(*) from raw.dead_letters where replayed_at is null").fetchone()
     assert left == (1,)
 
@@ -98,13 +98,13 @@ def test_a_corrected_contract_lets_letters_through(
     write(here.exports, "directus/markets.ndjson", {"id": "1", "name": ["Lima"]})
     markets = table("directus.markets")
     extract(here, connection, markets, (None, None), "live")
-    assert replay.letters(connection, "r1")["raw_directus.markets"].rejected == 1
+    assert replay.letters(here, connection, "r1")["raw_directus.markets"].rejected == 1
     # Decoders are made once a table and process: a corrected contract comes with a new process.
     monkeypatch.setitem(contracts.CONTRACTS, markets.relation, contracts.Contract({"id": "any", "name": "any"}))
     from resources.sources import judgement
 
     judgement._decoders.cache_clear()
-    assert replay.letters(connection, "r2")["raw_directus.markets"].written == 1
+    assert replay.letters(here, connection, "r2")["raw_directus.markets"].written == 1
     judgement._decoders.cache_clear()
 
 
@@ -114,5 +114,14 @@ def test_a_newer_version_is_not_undone_by_a_late_repair(here: Settings, connecti
     write(here.exports, "directus/venues.ndjson", venue("a", 4))
     before = read(here, connection)
     [[id]] = connection.execute("select id::text from raw.dead_letters").fetchall()
-    replay.letters(connection, "r", repaired={id: json.dumps(venue("a", 1))}, ids=[UUID(id)])
+    replay.letters(here, connection, "r", repaired={id: json.dumps(venue("a", 1))}, ids=[UUID(id)])
     assert connection.execute(ROWS).fetchall() == before
+
+
+def test_a_forged_webhook_gets_in_by_no_replay(here: Settings, connection: psycopg.Connection) -> None:
+    there = replace(here, twenty_webhook_secret="key")  # noqa: S106
+    write(there.exports, "landing/webhooks/twenty/a.ndjson", {"received_at": "2026-10-01T00:00:00Z", "body": "{}"})
+    webhooks = table("twenty.webhooks")
+    extract(there, connection, webhooks, (None, None), "live")
+    assert replay.letters(there, connection, "r")["raw_twenty.webhooks"].rejected == 1
+    assert replay.lake_days(there, connection, webhooks, (None, date.max), "r").written == 0

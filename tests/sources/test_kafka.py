@@ -107,7 +107,7 @@ def test_a_topic_is_read_to_its_end_and_then_only_what_is_new() -> None:
     broker = Broker({0: [change("c", "a", "A"), change("u", "a", "B", 1), (b'{"id":"a"}', None)], 1: []})
     found = read(broker)
     assert [(r["record_id"], json.loads(r["payload"])["name"]) for r in rows(found)] == [("a", "A"), ("a", "B")]
-    assert rows(found)[0]["origin"] == f"{TOPIC}[0]@0"
+    assert rows(found)[0]["origin"] == f"kafka:{TOPIC}[0]@0"
     assert [b.bookmark for b in found[:-1]] == [None] * (len(found) - 1)
     assert found[-1].bookmark == {"kafka": {TOPIC: {"0": 3, "1": 0}}}
     assert rows(read(broker, found[-1].bookmark)) == []
