@@ -123,7 +123,7 @@ def _taken(message: Any, open_parts: dict[tuple[str, int], _Part]) -> tuple[str,
     if fault is not None:
         return None
     line = msgspec.json.encode({"key": _json(message.key()), "value": _json(message.value())}).decode()
-    return line, f"{where[0]}[{where[1]}]@{message.offset()}"
+    return line, f"kafka:{where[0]}[{where[1]}]@{message.offset()}"
 
 
 def _json(content: bytes | None) -> msgspec.Raw | str | None:
