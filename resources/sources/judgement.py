@@ -31,7 +31,7 @@ def judge(records: Sequence[Record], table: SourceTable) -> tuple[pl.DataFrame, 
     `reason` is null where the record is good. In a table without a key the record's text is its key, as MD5.
     """
     rows, reasons, unknown = _decode(records, table)
-    values = {name: list(map(attrgetter(name), rows)) for name in _judged(table)}
+    values = {name: _unwrapped(list(map(attrgetter(name), rows))) for name in _judged(table)}
     for index in _with_nul(records):
         reasons[index] = reasons[index] or "a NUL character, which no store can hold"
     ids = _ids([_texts(values[name]) for name in table.key]) if table.key else _hashes(records)
@@ -122,21 +122,26 @@ def _hashes(records: Sequence[Record]) -> list[str | None]:
     return [hashlib.md5(_bytes(record), usedforsecurity=False).hexdigest() for record in records]
 
 
+def _unwrapped(values: list[Any]) -> list[Any]:
+    """Return the values with MongoDB's extended JSON as text: {"$oid": "a"} is a, {"$date": ..} alike."""
+    return [_inner(value) if value.__class__ is dict else value for value in values]
+
+
+def _inner(value: dict[str, Any]) -> Any:
+    if len(value) != 1:
+        return value
+    [(name, inner)] = value.items()
+    if name == "$date" and inner.__class__ is not str:
+        return _epoch(_text(_inner(inner) if inner.__class__ is dict else inner))
+    return _text(inner) if name[:1] == "$" and inner.__class__ is not dict else value
+
+
 def _texts(values: list[Any]) -> list[str | None]:
     return [value if value is None or value.__class__ is str else _text(value) for value in values]
 
 
 def _text(value: Any) -> str | None:
-    """Return a value as text. MongoDB's extended JSON is unwrapped: {"$oid": "a"} is a, {"$date": ..} alike."""
-    if value is None or isinstance(value, str):
-        return value
-    if value.__class__ is dict and len(value) == 1:
-        (name, inner), *_ = value.items()
-        if name == "$date" and inner.__class__ is not str:
-            return _epoch(_text(inner))
-        if name.startswith("$") and inner.__class__ is not dict:
-            return _text(inner)
-    return msgspec.json.encode(value).decode()
+    return value if value is None or isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _epoch(milliseconds: str | None) -> str | None:
@@ -159,8 +164,7 @@ def _judge_field(reasons: list[str | None], values: list[Any], name: str, kind: 
         wrong = [(n, v) for n, v in enumerate(values) if v is not _NOTHING and memoryview(v)[0] not in b"[n"]
         shown = [(n, bytes(v).decode("utf-8", "replace")) for n, v in wrong]
     elif kind == "text":
-        nested = [(n, _show(v)) for n, v in enumerate(values) if v.__class__ in (dict, list)]
-        shown = [(n, text) for n, text in nested if text[:1] in ("{", "[")]
+        shown = [(n, _text(v) or "") for n, v in enumerate(values) if v.__class__ in (dict, list)]
     else:
         shown = _unlike(values, *_LIKE[kind])
     for index, text in shown:
@@ -174,10 +178,6 @@ def _unlike(values: list[Any], sure: tuple[type, ...], like: pl.Expr) -> list[tu
         {"index": odd, "text": _texts([values[n] for n in odd])}, {"index": pl.Int64, "text": pl.String}
     )
     return list(texts.filter(~like.fill_null(value=False)).iter_rows())
-
-
-def _show(value: Any) -> str:
-    return _text(value) or ""
 
 
 _LIKE: dict[str, tuple[tuple[type, ...], pl.Expr]] = {
