@@ -60,7 +60,7 @@ def from_records(
     bookmark: State | None = None,
 ) -> Batch:
     """Return the batch of records as an API sent them, one JSON text each, in UTF-8."""
-    verdict, unknown = judgement.judge(records, table)
+    verdict, unknown = judgement.judge(records, table, split=True)
     rows = verdict.with_columns(payload=_text(records), origin=pl.lit(origin), partial=pl.lit(value=False))
     return Batch(rows.select(COLUMNS), position=position, bookmark=bookmark, unknown=unknown)
 

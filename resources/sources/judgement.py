@@ -25,12 +25,13 @@ _NOTHING = msgspec.Raw(b"null")
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def judge(records: Sequence[Record], table: SourceTable) -> tuple[pl.DataFrame, frozenset[str]]:
+def judge(records: Sequence[Record], table: SourceTable, *, split: bool = False) -> tuple[pl.DataFrame, frozenset[str]]:
     """Return record_id, source_updated_at, deleted_at and reason of each record, and all fields not in the contract.
 
+    `split`: a parser has cut the records out of a JSON text, so each is one value, and they are decoded as one list.
     `reason` is null where the record is good. In a table without a key the record's text is its key, as MD5.
     """
-    rows, reasons, unknown = _decode(records, table)
+    rows, reasons, unknown = (_decode_list(records, table) if split else None) or _decode(records, table)
     values = {name: _unwrapped(list(map(attrgetter(name), rows))) for name in _judged(table)}
     for index in _with_nul(records):
         reasons[index] = reasons[index] or "a NUL character, which no store can hold"
@@ -73,21 +74,32 @@ def _judged(table: SourceTable) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*_read(table), *table.contract.required, *kinds)))
 
 
+_Decoded = tuple[list[Any], list[str | None], frozenset[str]]
+
+
 @cache
-def _decoders(table: SourceTable) -> tuple[Any, Any]:
-    """Return a strict decoder, which refuses unknown fields, and a lax one."""
+def _decoders(table: SourceTable) -> tuple[Any, ...]:
+    """Return a strict decoder, which refuses unknown fields, a lax one, and a strict one of lists."""
     judged, kinds = _judged(table), table.contract.fields
     fields: list[tuple[str, Any, Any]] = [
         (name, Any, None) if name in judged and kinds.get(name) != "list" else (name, msgspec.Raw, _NOTHING)
         for name in dict.fromkeys((*kinds, *judged))
     ]
-    return tuple(
-        msgspec.json.Decoder(msgspec.defstruct("Row", fields, forbid_unknown_fields=strict)) for strict in (True, False)
-    )  # type: ignore[return-value]
+    strict, lax = (msgspec.defstruct("Row", fields, forbid_unknown_fields=each) for each in (True, False))
+    return tuple(map(msgspec.json.Decoder, (strict, lax, list[strict])))  # type: ignore[valid-type]
 
 
-def _decode(records: Sequence[Record], table: SourceTable) -> tuple[list[Any], list[str | None], frozenset[str]]:
-    strict, lax = (decoder.decode for decoder in _decoders(table))
+def _decode_list(records: Sequence[Record], table: SourceTable) -> _Decoded | None:
+    """Return the rows where all of them are as they should be: the usual case, at half the cost."""
+    try:
+        rows = _decoders(table)[2].decode(b"[" + b",".join(map(_bytes, records)) + b"]")
+    except msgspec.DecodeError:
+        return None
+    return rows, [None] * len(records), frozenset()
+
+
+def _decode(records: Sequence[Record], table: SourceTable) -> _Decoded:
+    strict, lax = (decoder.decode for decoder in _decoders(table)[:2])
     rows, names, nothing = list[Any](), set[str](), lax(b"{}")
     reasons: list[str | None] = [None] * len(records)
     for index, record in enumerate(records):
