@@ -35,7 +35,7 @@ def judge(records: Sequence[Record], table: SourceTable, *, split: bool = False)
     values = {name: _unwrapped(list(map(attrgetter(name), rows))) for name in _judged(table)}
     for index in _with_nul(records):
         reasons[index] = reasons[index] or "a NUL character, which no store can hold"
-    ids = _ids([_texts(values[name]) for name in table.key]) if table.key else _hashes(records)
+    ids = _ids([_texts(values[name]) for name in table.key]) if table.key else hashes(records)
     _fault(reasons, [n for n, id in enumerate(ids) if not id], f"missing key {', '.join(table.key)}")
     for name in table.contract.required:
         blank = [n for n, text in enumerate(_texts(values[name])) if not text or not text.strip()]
@@ -43,24 +43,38 @@ def judge(records: Sequence[Record], table: SourceTable, *, split: bool = False)
     for name, kind in table.contract.fields.items():
         if kind != "any":
             _judge_field(reasons, values[name], name, kind)
+    times = {
+        name: _first_instant([_texts(values[each]) for each in names], len(rows))
+        for name, names in _clocks(table).items()
+    }
+    for name, (text, at) in times.items():
+        # A clock that cannot be read is not none: the record would never again be newer than what is known.
+        for index in (text.is_not_null() & at.is_null()).arg_true():
+            fault = f"{' or '.join(_clocks(table)[name])}: expected time, got {text[index][:_SHOWN]}"
+            reasons[index] = reasons[index] or fault
     frame = pl.DataFrame({"record_id": ids, "reason": reasons}, {"record_id": pl.String, "reason": pl.String})
-    clocks, ends = ([_texts(values[name]) for name in names] for names in (table.updated, table.deleted))
-    return frame.with_columns(source_updated_at=_first_instant(clocks), deleted_at=_first_instant(ends)), unknown
+    return frame.with_columns(at.alias(name) for name, (_, at) in times.items()), unknown
 
 
 def instant(text: pl.Expr) -> pl.Expr:
     """Parse ISO 8601 text to UTC microseconds; without an offset it is UTC; anything else is null."""
     full = text.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    bare = text.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
-    day = text.str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
-    return pl.coalesce(full, bare.dt.replace_time_zone("UTC"), day.dt.replace_time_zone("UTC"))
+    formats = ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d")
+    bare = [text.str.to_datetime(each, time_unit="us", strict=False).dt.replace_time_zone("UTC") for each in formats]
+    return pl.coalesce(full, *bare)
 
 
-def _first_instant(columns: list[list[str | None]]) -> pl.Expr | pl.Series:
+def _clocks(table: SourceTable) -> dict[str, tuple[str, ...]]:
+    return {"source_updated_at": table.updated, "deleted_at": table.deleted}
+
+
+def _first_instant(columns: list[list[str | None]], rows: int) -> tuple[pl.Series, pl.Series]:
+    """Return the first text of each row that is present, and the time that it says."""
     if not columns:
-        return pl.lit(None, pl.Datetime("us", "UTC"))
+        return pl.Series([None] * rows, dtype=pl.String), pl.Series([None] * rows, dtype=pl.Datetime("us", "UTC"))
     text = pl.DataFrame({str(n): pl.Series(column, dtype=pl.String) for n, column in enumerate(columns)})
-    return text.select(at=instant(pl.coalesce(pl.all()))).to_series()
+    first = text.select(text=pl.coalesce(pl.all()))
+    return first.to_series(), first.select(at=instant(pl.col("text"))).to_series()
 
 
 def _read(table: SourceTable) -> tuple[str, ...]:
@@ -130,7 +144,8 @@ def _ids(parts: list[list[str | None]]) -> list[str | None]:
     return [":".join(found) if all(found) else None for found in zip(*parts, strict=True)]
 
 
-def _hashes(records: Sequence[Record]) -> list[str | None]:
+def hashes(records: Sequence[Record]) -> list[str | None]:
+    """Return the keys of records that have none."""
     return [hashlib.md5(_bytes(record), usedforsecurity=False).hexdigest() for record in records]
 
 

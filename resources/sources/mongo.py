@@ -14,7 +14,7 @@ not name and has one type a column, so nothing would be verbatim.
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import DecimalException
 from itertools import batched
@@ -44,6 +44,8 @@ with warnings.catch_warnings():  # "size changed": built against an older pyarro
     from pymongoarrow.types import ObjectIdType  # type: ignore[import-untyped]
 
 BATCH_ROWS = 5_000
+MARGIN = timedelta(minutes=5)
+"""How much the server's clock may differ from ours."""
 MARKED = 1_000
 ID_ROWS = 100_000
 INTEGERS = ["int", "long"]
@@ -106,14 +108,21 @@ class Collection:
 
     def read(self, request: Request) -> Iterator[Batch]:
         """See the module's `read`."""
-        at: State = request.position or {}
+        now = int((datetime.now(UTC) - MARGIN).timestamp() * 1000)
+        at: State = {"began": now, **(request.position or {})}
         # The stream begins before the range is read: what is deleted meanwhile is in it.
         token = at.get("resume") or (request.bookmark or {}).get("resume")
         with closing(Changes(self._bulk, self._table, token)) as changes:
-            for number, stream in enumerate(self._streams(*request.window), 1):
+            streams = self._streams(*request.window)
+            for number, stream in enumerate(streams, 1):
                 if number >= at.get("stream", 1):
                     clock = at.get("clock") if number == at.get("stream") else None
-                    yield from self._range(stream, clock, {"stream": number, "resume": changes.token})
+                    place = {"stream": number, "resume": changes.token, "began": at["began"]}
+                    yield from self._range(stream, clock, place)
+            # A killed read goes on perhaps days later: what was touched since it began may be behind it.
+            for stream in (each for each in streams if each.clock and request.position):
+                for batch in self._range(stream, at["began"], {}):
+                    yield replace(batch, position=None)
             for some in batched(request.marked, MARKED):
                 yield from self._marked(some)
             yield from changes.drain()

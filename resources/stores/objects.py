@@ -28,6 +28,10 @@ _SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 _REFUSED = re.compile(r"NoSuchBucket|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch|\b40[013]\b|recognise URL")
 
 
+_hashed: dict[tuple[str, "Found"], str] = {}
+"""What is asked for every minute is read once, as long as path, size and time of writing stay."""
+
+
 @dataclass(frozen=True)
 class Found:
     """One file: its path below the URI, bytes, when it was last written (UTC), and its version by the store."""
@@ -42,7 +46,9 @@ class Found:
         """Return the file of a folder; FileNotFoundError where it is gone."""
         stat = path.stat()
         modified = datetime.fromtimestamp(stat.st_mtime, UTC)
-        return Found(path.relative_to(folder).as_posix(), stat.st_size, modified, str(stat.st_mtime_ns))
+        return Found(
+            path.relative_to(folder).as_posix(), stat.st_size, modified, f"{stat.st_mtime_ns}.{stat.st_ctime_ns}"
+        )
 
 
 class Objects:
@@ -87,11 +93,14 @@ class Objects:
         """Return what tells this content from another: SHA-256 of a local file, what the bucket says of its own."""
         if not self._local:
             return found.version
-        with self.open(found.path) as file:
-            try:
-                return hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
-            except OSError as error:
-                raise self._told("read", found.path, error) from error
+        known = (self._uri, found)
+        if known not in _hashed:
+            with self.open(found.path) as file:
+                try:
+                    _hashed[known] = hashlib.file_digest(cast(Any, file), "sha256").hexdigest()
+                except OSError as error:
+                    raise self._told("read", found.path, error) from error
+        return _hashed[known]
 
     def put_new(self, path: str, content: bytes) -> bool:
         """Create the file, whole or not at all; return False where there is one of this name, which stays as it is."""

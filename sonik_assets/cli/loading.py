@@ -37,10 +37,12 @@ def replay_lake(
 ) -> None:
     """Load a table's days from the lake again, without asking the source."""
     from sonik_assets.cli.days import parse
+    from sonik_assets.partitions import FIRST_DAY
     from sonik_assets.raw import replay
 
     source = _table(table)
-    first, last = (date.fromisoformat(day) for day in parse(partitions)) if partitions else (None, date.max)
+    days = parse(partitions) if partitions else (FIRST_DAY, date.max.isoformat())
+    first, last = (None if days[0] == FIRST_DAY else date.fromisoformat(days[0])), date.fromisoformat(days[1])
     load_id = new_id()
     with read.postgres() as pg:
         counts = replay.lake_days(Settings.from_env(), pg, source, (first, last), load_id)

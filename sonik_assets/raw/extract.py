@@ -18,12 +18,12 @@ from resources import sources
 from resources.errors import SonikError, TerminalError, TransientError
 from resources.memory import few_arenas
 from resources.settings import Settings
-from resources.sources import Request, Window, batches, catalogue, kafka, landing, webhooks
+from resources.sources import Request, Window, batches, kafka, landing
 from resources.sources.batches import Batch, State
 from resources.sources.catalogue import SourceTable
 from resources.sources.prefetch import ahead
 from resources.stores.objects import Objects
-from sonik_assets.raw import circuit, lake, reconciliation, schema, state
+from sonik_assets.raw import circuit, lake, marks, reconciliation, schema, state
 from sonik_assets.raw.load import Counts, load
 
 LOOK_BACK = timedelta(hours=1)
@@ -91,6 +91,7 @@ class _Extract:
         self.settings, self.connection, self.table, self.run_id = settings, connection, table, run_id
         self.lake = Objects(settings.lake_uri)
         self.reader, self.live = sources.reader(settings, table), sources.live(settings, table)
+        self.reader_name = getattr(self.reader, "__name__", type(self.reader).__name__)
         self.source_failed = False
         self.window: Window | None = None
         self.begun = state.Unfinished(None, datetime.now(UTC), Counts())
@@ -103,7 +104,7 @@ class _Extract:
         ids, until = state.marked(self.connection, self.table)
         bookmark = state.bookmark(self.connection, self.table)
         self.connection.commit()
-        self._take(Request(self._asked(window), self.begun.position, bookmark, tuple(ids)))
+        self._take(Request(self._asked(window), self._position(), bookmark, tuple(ids)))
         if self.table.snapshot:
             self._bury_absent()
         state.unmark(self.connection, self.table, ids, until)
@@ -121,7 +122,6 @@ class _Extract:
         for batch in found.tombstones():
             self._keep(self._to_lake(batch))
         if found.again:
-            state.mark(self.connection, self.table, found.again)
             until = state.marked(self.connection, self.table)[1]
             self.connection.commit()
             self._take(Request((found.at, found.at), marked=tuple(found.again)))
@@ -129,6 +129,11 @@ class _Extract:
         state.record(self.connection, self.table, (found.at, found.at), self.begun, self.run_id)
         self.connection.commit()
         return self.begun.counts
+
+    def _position(self) -> State | None:
+        """Return where to go on, unless another reader wrote it: a table may be live today and exported tomorrow."""
+        kept = self.begun.position or {}
+        return kept.get("at") if kept.get("reader") == self.reader_name else None
 
     def _asked(self, window: Window) -> Window:
         """Return the window that the source is asked for."""
@@ -138,7 +143,7 @@ class _Extract:
     def _take(self, request: Request) -> None:
         few_arenas()
         # While PostgreSQL takes one batch, the next is read and goes to the lake.
-        with ahead(map(self._to_lake, gathered(self._read(request)))) as found:
+        with ahead(self._to_lake(batch) for batch in gathered(self._read(request))) as found:
             for batch in found:
                 self._keep(batch)
 
@@ -168,28 +173,19 @@ class _Extract:
         """Load one batch that the lake has, together with where the extract stands then."""
         first = not self.begun.counts.written
         with self.connection.transaction():
-            # Two extracts of one table take turns: neither may judge rows that the other is changing.
-            self.connection.execute("select pg_advisory_xact_lock(hashtext(%s))", [self.table.relation])
             if batch.rows.height:
-                self._mark(batch.rows)
+                if self.table.relation == marks.WEBHOOKS:
+                    marks.from_webhooks(self.settings, self.connection, batch.rows)
                 load(self.connection, self.table, batch.rows, self.run_id, self.begun.counts, in_order=self.live)
             if self.window:
-                state.save(self.connection, self.table, self.window, batch.position, self.begun)
+                at = {"reader": self.reader_name, "at": batch.position} if batch.position is not None else None
+                state.save(self.connection, self.table, self.window, at, self.begun)
         self.begun.counts.unknown |= batch.unknown
         self.bookmark |= batch.bookmark or {}
         if self.table.snapshot:
             self.present |= set(batch.rows["record_id"].drop_nulls())
         if first:
             self._analyze()
-
-    def _mark(self, rows: pl.DataFrame) -> None:
-        """Have the records read again that new webhooks name."""
-        if self.table.relation == "raw_twenty.webhooks":
-            query = "select record_id from raw_twenty.webhooks where record_id = any(%s)"
-            known = [row[0] for row in self.connection.execute(query, [rows["record_id"].drop_nulls().to_list()])]
-            new = rows.filter(~pl.col("record_id").is_in(known))
-            for relation, record_id in webhooks.marks(new, self.settings.twenty_webhook_secret):
-                state.mark(self.connection, catalogue.table(relation), [record_id])
 
     def _bury_absent(self) -> None:
         """Of a table that was read whole: what it no longer has is gone, unless something could not be read."""
@@ -216,6 +212,10 @@ def gathered(found: Iterator[Batch]) -> Iterator[Batch]:
     since = time.monotonic()
     try:
         for batch in found:
+            # What is gone stands apart: a version that comes after it must be loaded after it.
+            if waiting and _has_gone(batch) != _has_gone(waiting[-1]):
+                yield _joined(waiting)
+                waiting, since = [], time.monotonic()
             waiting.append(batch)
             if _full(waiting) or time.monotonic() - since > BATCH_SECONDS:
                 yield _joined(waiting)
@@ -226,6 +226,10 @@ def gathered(found: Iterator[Batch]) -> Iterator[Batch]:
         raise
     if waiting:
         yield _joined(waiting)
+
+
+def _has_gone(batch: Batch) -> bool:
+    return batch.rows["payload"].null_count() > 0
 
 
 def _full(waiting: list[Batch]) -> bool:

@@ -29,9 +29,15 @@ def write(lake: Objects, table: SourceTable, rows: pl.DataFrame, run_id: str) ->
 def read(lake: Objects, table: SourceTable, first: date | None, last: date) -> Iterator[Batch]:
     """Yield what was kept of these days (UTC, both included) and of no day, file by file, in the order of reading."""
     names = [found.path for found in lake.list(f"{_folder(table)}/") if found.path.endswith(".parquet")]
-    for name in sorted((n for n in names if _inside(_day(n), first, last)), key=lambda n: n.rsplit("/", 1)[1]):
+    for name in sorted((n for n in names if _inside(_day(n), first, last)), key=_when):
         with lake.open(name) as file:
             yield Batch(pl.read_parquet(io.BytesIO(file.read())))
+
+
+def _when(name: str) -> tuple[bool, str]:
+    """Return the order of reading. The first lakes named files by content alone: those are older than any other."""
+    file = name.rsplit("/", 1)[1]
+    return "Z-" in file, file
 
 
 def _folder(table: SourceTable) -> str:
@@ -51,6 +57,8 @@ def _store(lake: Objects, folder: str, part: pl.DataFrame, run_id: str) -> bool:
     part.write_parquet(buffer, compression="zstd", compression_level=1, statistics=False)
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()[:32]
-    if any(found.path.endswith(f"-{digest}.parquet") for found in lake.list(f"{folder}/")):
+    kept = sorted((found.path for found in lake.list(f"{folder}/")), key=_when)
+    # Without clocks the order counts: what was so, was not, and is so again, is kept again.
+    if any(path.endswith(f"{digest}.parquet") for path in (kept[-1:] if folder.endswith(UNDATED) else kept)):
         return False
     return lake.put_new(f"{folder}/{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z-{run_id[:8]}-{digest}.parquet", content)

@@ -57,7 +57,7 @@ order by
     case when source_updated_at is not null and not {later} then payload end desc, position desc
 """
 # Several partial changes of one record in a batch: each field as the last that names it says. Debezium writes a
-# placeholder for a large value that did not change.
+# placeholder for a large value that did not change. What reads the same is the same: a log may have "100" for 100.
 _FOLDED = """
 select
     n.record_id, coalesce(old.payload, '{{}}') || coalesce(folded.payload, '{{}}') as payload,
@@ -65,12 +65,18 @@ select
 from newest as n
 left join (
     select
-        record_id,
-        jsonb_object_agg(each.key, each.value order by source_updated_at nulls first, position)
-            filter (where each.value <> '"__debezium_unavailable_value"') as payload
-    from versions
-    cross join lateral jsonb_each(payload) as each
-    group by record_id
+        v.record_id,
+        jsonb_object_agg(
+            each.key,
+            case
+                when known.payload ->> each.key = each.value #>> '{{}}' then known.payload -> each.key else each.value
+            end
+            order by v.source_updated_at nulls first, position
+        ) filter (where each.value <> '"__debezium_unavailable_value"') as payload
+    from versions as v
+    cross join lateral jsonb_each(v.payload) as each
+    left join {relation} as known on known.record_id = v.record_id
+    group by v.record_id
 ) as folded on folded.record_id = n.record_id
 left join {relation} as old on old.record_id = n.record_id
 """
@@ -95,7 +101,10 @@ resolved as (
     from latest as new
     left join {relation} as old on old.record_id = new.record_id
     where old.record_id is null
-        or coalesce(new.source_updated_at, '-infinity') >= coalesce(old.source_updated_at, '-infinity')
+        or (
+            coalesce(new.source_updated_at, '-infinity') >= coalesce(old.source_updated_at, '-infinity')
+            and (new.source_updated_at is not null or not {filling} or old.run_id = %(run_id)s)
+        )
 )
 insert into {relation} as t (
     record_id, payload, source_updated_at, payload_hash, first_seen_at, changed_at, deleted_at, partition_date, run_id
@@ -157,34 +166,38 @@ def load(
     counts: Counts,
     *,
     in_order: bool = False,
+    filling: bool = False,
 ) -> None:
     """Merge one batch's rows inside the caller's transaction, adding to `counts`.
 
     `in_order`: what comes later was read later, as from a live source; it decides between versions of one time.
+    `filling`: what is read again was read before what the table has, so that of a record without a clock it counts
+    only where the table has none, or one of the same run.
     """
     counts.read += rows.height
     good = rows.filter(pl.col("reason").is_null())
     versions = good.filter(pl.col("payload").is_not_null())
     unique = versions["record_id"].n_unique() == versions.height
     with connection.cursor() as cursor:
+        # Two loads of one table take turns: neither may judge rows that the other is changing.
+        cursor.execute("select pg_advisory_xact_lock(hashtext(%s))", [table.relation])
         cursor.execute(_STAGED)
         _stage(cursor, rows, good)
         counts.rejected += _write_letters(cursor, table, run_id)
         for partial in versions["partial"].unique().sort():
-            counts.written += _written(
-                cursor, _merge(table, partial=partial, unique=unique, later=in_order or partial), run_id
-            )
+            how = {"partial": partial, "later": in_order or partial, "filling": filling}
+            counts.written += _written(cursor, _merge(table, how, unique=unique), run_id)
         if good.height > versions.height:
             bury = sql.SQL(_BURY).format(relation=schema.relation(table))
             counts.written += _written(cursor, bury, run_id)
 
 
-def _merge(table: SourceTable, *, partial: bool, unique: bool, later: bool) -> sql.Composed:
+def _merge(table: SourceTable, how: dict[str, bool], *, unique: bool) -> sql.Composed:
     """Return the statement that merges the staged versions. `unique`: no record comes twice, so none is chosen."""
-    names = {"relation": schema.relation(table), "partial": sql.Literal(partial), "later": sql.Literal(later)}
+    names = {"relation": schema.relation(table), **{name: sql.Literal(value) for name, value in how.items()}}
     return sql.SQL(_MERGE).format(
         newest=sql.SQL("select * from versions" if unique else _NEWEST).format(**names),
-        latest=sql.SQL(_FOLDED).format(**names) if partial else sql.SQL("select * from newest"),
+        latest=sql.SQL(_FOLDED).format(**names) if how["partial"] else sql.SQL("select * from newest"),
         **names,
     )
 

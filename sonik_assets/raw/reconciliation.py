@@ -18,7 +18,7 @@ from resources.sources import batches
 from resources.sources.batches import Batch
 from resources.sources.catalogue import SourceTable
 from resources.stores.copy import copy_frame
-from sonik_assets.raw import schema
+from sonik_assets.raw import schema, state
 
 GUARD = 0.20
 """The share of a table's live rows that one comparison may delete unasked."""
@@ -33,7 +33,7 @@ truncate present;
 """
 # Rows that changed since the listing began may not have been listed: the next comparison judges them.
 _GONE = """
-select r.record_id from {relation} as r
+select r.record_id, greatest(%(at)s, r.source_updated_at) from {relation} as r
 where r.deleted_at is null and r.changed_at < %(at)s
     and not exists (select from present where present.record_id = r.record_id)
 """
@@ -53,7 +53,8 @@ class Difference:
     """`at`: when the listing began (UTC). `gone` is to delete, `again` to read again; `unread` were too many to."""
 
     at: datetime
-    gone: list[str]
+    gone: list[tuple[str, datetime]]
+    """With the time of the deletion, which is not before the record's own: that may be far ahead."""
     again: list[str]
     revived: int
     unread: int
@@ -61,8 +62,8 @@ class Difference:
     def tombstones(self) -> Iterator[Batch]:
         """Yield what is gone as batches."""
         for start in range(0, len(self.gone), _CHUNK):
-            ids = self.gone[start : start + _CHUNK]
-            yield batches.tombstones(ids, [self.at] * len(ids), origin="reconciliation")
+            ids, times = zip(*self.gone[start : start + _CHUNK], strict=True)
+            yield batches.tombstones(ids, times, origin="reconciliation")
 
 
 def compare(
@@ -80,21 +81,22 @@ def compare(
             copy_frame(cursor, sql.Identifier("present"), pl.DataFrame({"record_id": chunk}, {"record_id": pl.String}))
     connection.execute("analyze present")
     values = {"at": at, "run_id": run_id}
-    gone = _column(connection, sql.SQL(_GONE).format(**names), values)
+    gone = connection.execute(sql.SQL(_GONE).format(**names), values).fetchall()
     if not acknowledged:
         _guard(connection, table, gone)
     revived = _column(connection, sql.SQL(_REVIVE).format(**names), values)
     unseen = _column(connection, sql.SQL(_UNSEEN).format(**names), values)
-    connection.commit()
     again = [*revived, *unseen[: max(0, MOST_AGAIN - len(revived))]]
+    state.mark(connection, table, again)  # with the revival, or a kill between them would leave an empty row alive
+    connection.commit()
     return Difference(at, gone, again, len(revived), len(revived) + len(unseen) - len(again))
 
 
-def _guard(connection: psycopg.Connection, table: SourceTable, gone: list[str]) -> None:
+def _guard(connection: psycopg.Connection, table: SourceTable, gone: list[tuple[str, datetime]]) -> None:
     query = sql.SQL("select count(*) from {} where deleted_at is null").format(schema.relation(table))
     live = _one(connection, query)
     if len(gone) > GUARD * live:
-        sample = ", ".join(gone[:5])
+        sample = ", ".join(id for id, _ in gone[:5])
         raise TerminalError(
             f"reconciliation would delete {len(gone):,} of {live:,} live rows of {table.relation} "
             f"({len(gone) / live:.0%}, the guard is {GUARD:.0%}), as {sample}: "

@@ -11,11 +11,11 @@ from psycopg import sql
 
 from resources import sources
 from resources.settings import Settings
-from resources.sources import batches, catalogue, debezium, webhooks
+from resources.sources import batches, catalogue, debezium, judgement, webhooks
 from resources.sources.batches import Batch
 from resources.sources.catalogue import SourceTable
 from resources.stores.objects import Objects
-from sonik_assets.raw import lake, schema, state
+from sonik_assets.raw import lake, marks, schema, state
 from sonik_assets.raw.load import Counts, load
 
 _LOGS = ("debezium/", "kafka:")
@@ -37,7 +37,9 @@ def lake_days(
     schema.ensure(connection)
     for batch in lake.read(Objects(settings.lake_uri), table, *days):
         again = _judged_again(settings, batch.rows, table)
-        load(connection, table, again, run_id, counts, in_order=sources.live(settings, table))
+        if table.relation == marks.WEBHOOKS:
+            marks.from_webhooks(settings, connection, again)
+        load(connection, table, again, run_id, counts, in_order=sources.live(settings, table), filling=True)
         connection.commit()
     _record(connection, table, at, counts, run_id)
     return counts
@@ -86,10 +88,14 @@ def _replay(
     counts, at = Counts(), datetime.now(UTC)
     for batch in _batches(settings, waiting, table):
         good = batch.rows.filter(pl.col("reason").is_null())
-        load(connection, table, good, run_id, counts)
+        if table.relation == marks.WEBHOOKS:
+            marks.from_webhooks(settings, connection, good)
+        lake.write(Objects(settings.lake_uri), table, good, run_id)
+        load(connection, table, good, run_id, counts, filling=True)
         counts.rejected += batch.rows.height - good.height
+        still = {row[0] for row in connection.execute("select origin from refused")}  # PostgreSQL refuses more
         replayed = "update raw.dead_letters set replayed_at = now() where id = any(%s::uuid[])"
-        connection.execute(replayed, [good["origin"].unique().to_list()])
+        connection.execute(replayed, [sorted(set(good["origin"]) - still)])
     _record(connection, table, at, counts, run_id)
     return counts
 
@@ -110,17 +116,28 @@ def _judged(settings: Settings, lines: pl.DataFrame, table: SourceTable) -> pl.D
     """Return the lines as the contract judges them, and of webhooks the signature too."""
     rows = batches.from_lines(lines, table).rows
     secret = settings.twenty_webhook_secret
-    return webhooks.verified(rows, secret) if secret and table.relation == "raw_twenty.webhooks" else rows
+    return webhooks.verified(rows, secret) if secret and table.relation == marks.WEBHOOKS else rows
 
 
 def _judged_again(settings: Settings, rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
     """Return the rows, the refused ones as the contract of today judges them."""
-    refused = pl.col("reason").is_not_null() & ~_logged("origin")
+    rows = _keyed(rows, table)
+    # A file that could not be read is no record.
+    file = pl.col("reason").str.starts_with("cannot read file")
+    refused = pl.col("reason").is_not_null() & ~file & ~_logged("origin")
     again = rows.filter(refused)
     if not again.height:
         return rows
     judged = _judged(settings, again.select("payload", "origin"), table)
     return pl.concat([rows.filter(~refused), judged])
+
+
+def _keyed(rows: pl.DataFrame, table: SourceTable) -> pl.DataFrame:
+    """Return the rows of a table without a key with one: the first lakes left it to the loader."""
+    if table.key or not rows.filter(pl.col("reason").is_null())["record_id"].null_count():
+        return rows
+    keys = pl.Series("record_id", judgement.hashes(rows["payload"].to_list()), dtype=pl.String)
+    return rows.with_columns(record_id=pl.coalesce("record_id", keys))
 
 
 def _logged(column: str) -> pl.Expr:

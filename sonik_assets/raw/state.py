@@ -42,9 +42,14 @@ on conflict (source, table_name, field) do update set last_seen_at = now()
 where drift.last_seen_at < now() - interval '1 hour'
 """
 _VERSION = """
-select run_id from raw.extracts
+select version from (
+    select run_id as version, source, table_name, "window", written, finished_at as at from raw.extracts
+    union all
+    -- What an extract wrote that was killed: whoever reads the window next must not call it unchanged.
+    select 'unfinished-' || saved_at, source, table_name, "window", written, saved_at from ops.checkpoints
+) as loads
 where source = %s and table_name = %s and written > 0 and (isempty("window") or "window" && tstzrange(%s, %s))
-order by finished_at desc limit 1
+order by at desc limit 1
 """
 
 

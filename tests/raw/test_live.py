@@ -1,8 +1,5 @@
 """Extracts of live sources on a real PostgreSQL: deletes, reconciliation and its guard, circuits, marks, drift."""
 
-import hashlib
-import hmac
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +14,12 @@ from resources.dagster import Stores
 from resources.errors import TerminalError, TransientError
 from resources.settings import Settings
 from resources.sources.catalogue import table
-from sonik_assets.raw import assets, circuit, schema
+from sonik_assets.raw import assets, circuit, schema, state
 from sonik_assets.raw.extract import extract, reconcile
 from tests.support.directus_server import TOKEN, DirectusServer
 from tests.support.exports import write
 from tests.support.faults import Answer
+from tests.support.webhooks import webhook
 
 ARTISTS = table("directus.artists")
 ALL = (None, None)
@@ -155,11 +153,40 @@ def test_only_new_signed_webhooks_mark_records(here: Settings, connection: psyco
     assert connection.execute("select count(*) from ops.marks").fetchone() == (0,)
 
 
-def webhook(record_id: str, secret: str) -> dict[str, Any]:
-    body = json.dumps({"objectMetadata": {"nameSingular": "person"}, "record": {"id": record_id}})
-    signature = hmac.new(secret.encode(), f"1:{body}".encode(), hashlib.sha256).hexdigest()
-    headers = {"X-Twenty-Webhook-Signature": signature, "X-Twenty-Webhook-Timestamp": "1"}
-    return {"received_at": "2026-10-01T00:00:00Z", "headers": headers, "body": body}
+def test_another_readers_checkpoint_is_not_taken_for_ours(
+    here: Settings, server: DirectusServer, connection: psycopg.Connection
+) -> None:
+    exported = replace(here, directus_url=None)
+    write(here.exports, "directus/artists.ndjson", {"id": "a", "name": "x"})
+    (here.exports / "directus" / "artists.ndjson.gz").write_bytes(b"\x1f\x8bno gzip")
+    with pytest.raises(TerminalError):
+        extract(exported, connection, ARTISTS, ALL, "r1")
+    connection.rollback()
+    extract(here, connection, ARTISTS, ALL, "r2")  # live now
+    assert set(ids(server)) <= set(live(connection))
+
+
+def test_what_a_killed_extract_wrote_is_a_new_data_version(here: Settings, connection: psycopg.Connection) -> None:
+    exported = replace(here, directus_url=None)
+    write(here.exports, "directus/artists.ndjson", {"id": "a", "name": "x"})
+    (here.exports / "directus" / "artists.ndjson.gz").write_bytes(b"\x1f\x8bno gzip")
+    with pytest.raises(TerminalError):
+        extract(exported, connection, ARTISTS, ALL, "r1")
+    connection.rollback()
+    assert state.data_version(connection, ARTISTS).startswith("unfinished")
+
+
+def test_what_the_log_and_the_export_write_in_other_forms_is_no_change(
+    here: Settings, connection: psycopg.Connection
+) -> None:
+    exported, at = replace(here, directus_url=None), "2026-10-01T00:00:00.000Z"
+    write(here.exports, "directus/venues.ndjson", {"id": "a", "name": "x", "capacity": 100, "date_updated": at})
+    after = {"id": "a", "name": "x", "capacity": "100", "date_updated": at}
+    change = {"op": "u", "ts_ms": 1_790_812_800_000, "before": None, "after": after}
+    write(here.exports, "debezium/sonik.public.venues.ndjson", change)
+    venues = table("directus.venues")
+    extract(exported, connection, venues, ALL, "r1")
+    assert extract(exported, connection, venues, ALL, "r2").written == 0
 
 
 class Here(Stores):

@@ -1,7 +1,9 @@
 """Loading again without the source: the lake's days in any order, and dead letters that were repaired."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,13 +13,14 @@ import psycopg
 import pytest
 
 from resources.settings import Settings
-from resources.sources import contracts
+from resources.sources import batches, contracts
 from resources.sources.catalogue import table
 from sonik_assets.raw import replay, state
 from sonik_assets.raw.extract import extract
-from sonik_assets.raw.load import Counts
+from sonik_assets.raw.load import Counts, load
 from tests.support.exports import write
 from tests.support.object_store import bucket, s3_server  # noqa: F401 - a fixture
+from tests.support.webhooks import webhook
 
 VENUES = table("directus.venues")
 ROWS = "select record_id, payload, source_updated_at, deleted_at, partition_date from raw_directus.venues order by 1"
@@ -125,3 +128,81 @@ def test_a_forged_webhook_gets_in_by_no_replay(here: Settings, connection: psyco
     extract(there, connection, webhooks, (None, None), "live")
     assert replay.letters(there, connection, "r")["raw_twenty.webhooks"].rejected == 1
     assert replay.lake_days(there, connection, webhooks, (None, date.max), "r").written == 0
+
+
+def test_a_signed_webhook_that_waited_for_its_secret_still_marks(
+    here: Settings, connection: psycopg.Connection
+) -> None:
+    webhooks, id = table("twenty.webhooks"), "9d4cd55a-80b5-4e74-8658-33a6b3fae73d"
+    write(here.exports, "landing/webhooks/twenty/a.ndjson", webhook(id, "key"))
+    extract(replace(here, twenty_webhook_secret="wrong"), connection, webhooks, (None, None), "live")  # noqa: S106
+    right = replace(here, twenty_webhook_secret="key")  # noqa: S106
+    assert replay.letters(right, connection, "r")["raw_twenty.webhooks"].written == 1
+    assert connection.execute("select record_id from ops.marks").fetchall() == [(id,)]
+
+
+def undated(connection: psycopg.Connection) -> list[tuple]:
+    query = "select record_id, payload ->> 'name', deleted_at is null from raw_directus.markets order by 1"
+    return connection.execute(query).fetchall()
+
+
+def test_a_replay_undoes_nothing_of_records_without_a_clock(here: Settings, connection: psycopg.Connection) -> None:
+    markets = table("directus.markets")
+    for name in ("A", "B", "A"):
+        write(here.exports, "directus/markets.ndjson", {"id": "1", "name": name}, {"id": "2", "name": name})
+        extract(here, connection, markets, (None, None), f"live-{name}")
+    connection.execute("update raw_directus.markets set deleted_at = now() where record_id = '2'")
+    connection.commit()
+    before = undated(connection)
+    replay.lake_days(here, connection, markets, (None, date.max), "replay")
+    assert undated(connection) == before
+    connection.execute("truncate raw_directus.markets")
+    replay.lake_days(here, connection, markets, (None, date.max), "replay-2")
+    assert undated(connection) == [("1", "A", True), ("2", "A", True)]  # what was read last
+
+
+def test_a_late_letter_does_not_undo_a_record_without_a_clock(here: Settings, connection: psycopg.Connection) -> None:
+    markets = table("directus.markets")
+    write(here.exports, "directus/markets.ndjson", {"id": "1", "name": ["wrong"]})
+    extract(here, connection, markets, (None, None), "r1")
+    write(here.exports, "directus/markets.ndjson", {"id": "1", "name": "new"})
+    extract(here, connection, markets, (None, None), "r2")
+    [[id]] = connection.execute("select id::text from raw.dead_letters").fetchall()
+    replay.letters(here, connection, "r3", repaired={id: '{"id": "1", "name": "old"}'})
+    assert undated(connection) == [("1", "new", True)]
+
+
+def test_files_of_the_first_lakes_are_older_than_any(here: Settings, connection: psycopg.Connection) -> None:
+    markets = table("directus.markets")
+    write(here.exports, "directus/markets.ndjson", {"id": "1", "name": "old"})
+    extract(here, connection, markets, (None, None), "r1")
+    [file] = Path(here.lake_uri).rglob("*.parquet")
+    file.rename(file.with_name("f" * 32 + ".parquet"))
+    write(here.exports, "directus/markets.ndjson", {"id": "1", "name": "new"})
+    extract(here, connection, markets, (None, None), "r2")
+    connection.execute("truncate raw_directus.markets")
+    replay.lake_days(here, connection, markets, (None, date.max), "replay")
+    assert undated(connection) == [("1", "new", True)]
+
+
+def test_a_letter_that_postgresql_refuses_stays_one(here: Settings, connection: psycopg.Connection) -> None:
+    write(here.exports, "directus/venues.ndjson", '{"id": "a", "address": 1e400000}')
+    read(here, connection)
+    assert replay.letters(here, connection, "r")["raw_directus.venues"].written == 0
+    query = "select count(*) from raw.dead_letters where replayed_at is not null"
+    assert connection.execute(query).fetchone() == (0,)
+
+
+def test_a_replay_waits_for_an_extract_and_does_not_undo_it(
+    here: Settings, connection: psycopg.Connection, database: str
+) -> None:
+    write(here.exports, "directus/venues.ndjson", venue("a", 2))
+    read(here, connection)
+    newer = batches.from_records([json.dumps(venue("a", 3)).encode()], VENUES, origin="page").rows
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as pool:
+        load(other, VENUES, newer, "newer", Counts())
+        waiting = pool.submit(replay.lake_days, here, connection, VENUES, (None, date.max), "replay")
+        time.sleep(0.2)
+        other.commit()
+        assert waiting.result().written == 0
+    assert connection.execute("select payload ->> 'name' from raw_directus.venues").fetchone() == ("a3",)

@@ -113,3 +113,14 @@ def test_records_of_an_api_are_judged_like_lines_of_a_file() -> None:
 def test_every_form_of_an_extended_date_is_read(value: object, expected: datetime | None) -> None:
     row = annotate("raw_mongo.transactions", json.dumps({"_id": "a", "updatedAt": value}))[0]
     assert row["source_updated_at"] == expected
+
+
+@pytest.mark.parametrize("clock", [1_763_000_000, "yesterday", {"a": 1}])
+def test_a_clock_that_cannot_be_read_is_not_none(clock: object) -> None:
+    row = annotate("raw_directus.venues", json.dumps({"id": "a", "date_updated": clock}))[0]
+    assert row["reason"].startswith("date_updated or date_created: expected time, got")
+
+
+def test_a_time_with_a_blank_in_it_is_read() -> None:
+    row = annotate("raw_directus.venues", '{"id": "a", "date_updated": "2026-11-01 10:00:00"}')[0]
+    assert row["source_updated_at"] == datetime(2026, 11, 1, 10, tzinfo=UTC)
