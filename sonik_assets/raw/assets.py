@@ -44,6 +44,7 @@ def raw_asset(table: SourceTable) -> dg.AssetsDefinition:
         description=f"`{table.name}` of {_FROM[table.source]}, verbatim; its extracts stay in the lake.",
         # Webhooks mark records of the other tables: in one run they come first.
         deps=[WEBHOOKS] if table.source == "twenty" and table.name != "webhooks" else [],
+        pool="twenty" if table.source == "twenty" else None,  # its rate limit is of the workspace, not of a process
         partitions_def=DAILY,
         backfill_policy=dg.BackfillPolicy.single_run(),
         retry_policy=dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.FULL),
