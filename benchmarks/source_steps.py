@@ -144,8 +144,9 @@ def loads(database: str, file: str) -> Step:
 
     def merge(frames: list[pl.DataFrame]) -> None:
         for number, frame in enumerate(frames):
-            load(connection, events, frame, "bench", Counts())
-            if not number:
+            counts = Counts()
+            load(connection, events, frame, "bench", counts)
+            if counts.written and not number:
                 connection.execute("analyze raw_directus.events")  # as an extract does
             connection.commit()
 
@@ -164,6 +165,15 @@ def loads(database: str, file: str) -> Step:
     }
 
 
+def _peak_mb() -> float:
+    """Return the most memory this process held. Not of getrusage, which counts what its parent held at the fork."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
 STEPS = {step.__name__: step for step in (extract, loads, bare, dlt_pages, dlt_mongo)}
 
 
@@ -173,7 +183,7 @@ def main() -> None:
     started = time.perf_counter()
     done = step()
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _peak_mb()
     print(json.dumps({"seconds": seconds, "peak_mb": peak, "done": done}))
 
 

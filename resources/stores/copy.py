@@ -8,7 +8,8 @@ from psycopg import sql
 
 from resources.errors import TransientError
 
-CHUNK_ROWS = 20_000
+CHUNK_ROWS = 2_000
+"""While PostgreSQL takes one chunk the next is written."""
 
 
 def copy_frame(

@@ -16,7 +16,6 @@ from sonik_assets.raw import schema
 
 _STAGED = """
 create temporary table if not exists staged (
-    position bigint generated always as identity,
     record_id text, payload jsonb, source_updated_at timestamptz, deleted_at timestamptz, partial boolean
 ) on commit drop;
 create temporary table if not exists refused (
@@ -25,6 +24,9 @@ create temporary table if not exists refused (
 ) on commit drop;
 truncate staged, refused;
 """
+# A batch is small beside its table: each row is found by the key. Left alone the planner hashes the whole table with
+# its payloads for every batch (100,000 changed rows: 3.4 s instead of 2.5). Folding joins no indexed rows.
+_JOINS = "set local enable_hashjoin = {folding}; set local enable_mergejoin = {folding}"
 _GOOD = ("record_id", "payload", "source_updated_at", "deleted_at", "partial")
 _LETTER = (*_GOOD, "reason", "origin")
 # What msgspec takes for JSON PostgreSQL may still refuse, as a lone surrogate. Rare: only then is each row asked.
@@ -81,7 +83,7 @@ left join (
 left join {relation} as old on old.record_id = n.record_id
 """
 _MERGE = """
-with versions as (select * from staged where payload is not null and partial = {partial}),
+with versions as (select *, ctid as position from staged where payload is not null and partial = {partial}),
 newest as ({newest}),
 latest as ({latest}),
 resolved as (
@@ -185,6 +187,7 @@ def load(
         _stage(cursor, rows, good)
         counts.rejected += _write_letters(cursor, table, run_id)
         for partial in versions["partial"].unique().sort():
+            cursor.execute(sql.SQL(_JOINS).format(folding=sql.Literal(partial)))
             how = {"partial": partial, "later": in_order or partial, "filling": filling}
             counts.written += _written(cursor, _merge(table, how, unique=unique), run_id)
         if good.height > versions.height:
