@@ -3,8 +3,8 @@
 Here: what is asked, and what the answers mean. Not here: how pages are put together (paging.py), HTTP (resources/http).
 Three streams, one after the other, as `date_updated` is null until the first update and nulls sort differently on
 each database: by `id` of those without a clock, by `date_created` of those never updated, by `date_updated`. A record
-that is updated while it is read goes to the end of the last one. What was touched since a read began comes once more
-at the end: a killed read may go on days later.
+that is updated while it is read goes to the end of the last one. A killed read may go on days later: what was touched
+since it began comes once more at its end.
 """
 
 import logging
@@ -93,8 +93,9 @@ class Collection:
             if number >= position["stream"]:
                 start = position.get("clock") if number == position["stream"] else None
                 yield from self._records(stream, start, {"stream": number, "began": position["began"]})
-        # No checkpoint within: who is killed here may come back days later, and begins this part again.
-        for stream in (each for each in streams if each[0]):
+        # What was touched since a killed read began may be behind it. No checkpoint within: who is killed here may come
+        # back days later, and begins this part again.
+        for stream in (each for each in streams if each[0] and request.position):
             for batch in self._records(stream, position["began"], {}):
                 yield replace(batch, position={"stream": len(streams) + 1, "began": position["began"]})
         for some in batched(request.marked, self._limit(MARKED)):

@@ -208,7 +208,8 @@ def test_a_read_goes_on_where_it_was_killed(cms: Cms, small_pages: None) -> None
         reading, before = collection(cms).read(Request()), list[Batch]()
         before = [next(reading) for _ in range(kept)]
         reading.close()
-        after = read(cms, position=before[-1].position)
+        # As if it had begun after all of it: what was touched since comes again, and is not counted here.
+        after = read(cms, position={**before[-1].position, "began": "2100-01-01T00:00:00.000Z"})
         assert set(ids(before)) | set(ids(after)) == set(some)
         assert len(ids(before)) + len(ids(after)) <= len(some) + 1
 
