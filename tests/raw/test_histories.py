@@ -17,7 +17,6 @@ from resources import sources
 from resources.settings import Settings
 from resources.sources import Request, Window, batches
 from resources.sources.catalogue import SourceTable, table
-from sonik_assets.raw import schema
 from sonik_assets.raw.extract import extract
 from sonik_assets.raw.load import Counts, load
 
@@ -32,14 +31,6 @@ examples = hypothesis_settings(
 Change = tuple[str, int, int | None]
 """Record, day, and the version's value; None: deleted on that day."""
 changes = st.tuples(st.sampled_from(IDS), st.integers(0, 5), st.none() | st.integers(0, 3))
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database) as connection:
-        schema.ensure(connection)
-        connection.commit()
-        yield connection
 
 
 def clean(connection: psycopg.Connection) -> None:

@@ -14,7 +14,7 @@ from resources.dagster import Stores
 from resources.errors import TerminalError, TransientError
 from resources.settings import Settings
 from resources.sources.catalogue import table
-from sonik_assets.raw import assets, circuit, schema, state
+from sonik_assets.raw import assets, circuit, state
 from sonik_assets.raw.extract import extract, reconcile
 from tests.support.directus_server import TOKEN, DirectusServer
 from tests.support.exports import write
@@ -43,14 +43,6 @@ def here(settings: Settings, server: DirectusServer, tmp_path: Path) -> Settings
         directus_url=server.url,
         directus_token=TOKEN,
     )
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database) as connection:
-        schema.ensure(connection)
-        connection.commit()
-        yield connection
 
 
 def live(connection: psycopg.Connection) -> list[str]:
@@ -153,26 +145,25 @@ def test_only_new_signed_webhooks_mark_records(here: Settings, connection: psyco
     assert connection.execute("select count(*) from ops.marks").fetchone() == (0,)
 
 
-def test_another_readers_checkpoint_is_not_taken_for_ours(
-    here: Settings, server: DirectusServer, connection: psycopg.Connection
-) -> None:
-    exported = replace(here, directus_url=None)
+def fail_halfway(here: Settings, connection: psycopg.Connection) -> None:
+    """Read exports of which the second file cannot be read: what the first had is kept, with a checkpoint."""
     write(here.exports, "directus/artists.ndjson", {"id": "a", "name": "x"})
     (here.exports / "directus" / "artists.ndjson.gz").write_bytes(b"\x1f\x8bno gzip")
     with pytest.raises(TerminalError):
-        extract(exported, connection, ARTISTS, ALL, "r1")
+        extract(replace(here, directus_url=None), connection, ARTISTS, ALL, "r1")
     connection.rollback()
+
+
+def test_another_readers_checkpoint_is_not_taken_for_ours(
+    here: Settings, server: DirectusServer, connection: psycopg.Connection
+) -> None:
+    fail_halfway(here, connection)
     extract(here, connection, ARTISTS, ALL, "r2")  # live now
     assert set(ids(server)) <= set(live(connection))
 
 
 def test_what_a_killed_extract_wrote_is_a_new_data_version(here: Settings, connection: psycopg.Connection) -> None:
-    exported = replace(here, directus_url=None)
-    write(here.exports, "directus/artists.ndjson", {"id": "a", "name": "x"})
-    (here.exports / "directus" / "artists.ndjson.gz").write_bytes(b"\x1f\x8bno gzip")
-    with pytest.raises(TerminalError):
-        extract(exported, connection, ARTISTS, ALL, "r1")
-    connection.rollback()
+    fail_halfway(here, connection)
     assert state.data_version(connection, ARTISTS).startswith("unfinished")
 
 

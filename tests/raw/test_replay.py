@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -29,12 +28,6 @@ ROWS = "select record_id, payload, source_updated_at, deleted_at, partition_date
 @pytest.fixture
 def here(settings: Settings, tmp_path: Path) -> Settings:
     return replace(settings, exports=tmp_path / "exports", lake_uri=str(tmp_path / "lake"))
-
-
-@pytest.fixture
-def connection(database: str) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(database) as connection:
-        yield connection
 
 
 def venue(id: str, day: int, **more: object) -> dict:
