@@ -68,7 +68,8 @@ def replay_letters(
         print(
             f"{relation}: {counts.read:,} good now ({counts.written:,} rows changed), {counts.rejected:,} still refused"
         )
-    print(loading.NEXT)
+    if any(counts.written for counts in done.values()):
+        print(loading.NEXT)
 
 
 def _repaired(path: Path) -> dict[str, str]:

@@ -120,7 +120,7 @@ def _circuits(settings: Settings) -> list[Finding]:
         Finding(
             f"source {each['source']}",
             ok=False,
-            found=f"{_state(each['open_until'])}, {each['failures']} failures in a row, the last "
+            found=f"{_state(each['open_until'])}, failed {each['failures']} times in a row, last "
             f"{each['failed_at']:%Y-%m-%d %H:%M} UTC: {each['reason']}",
             fix=f"see why it fails; `sonik circuit close {each['source']}` asks it again at once",
         )

@@ -50,7 +50,8 @@ def replay_lake(
     print(
         f"{source.relation}: {counts.read:,} rows of the lake, {counts.written:,} changed, {counts.rejected:,} refused"
     )
-    print(NEXT)
+    if counts.written:
+        print(NEXT)
 
 
 def reconcile(
