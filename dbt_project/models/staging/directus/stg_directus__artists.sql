@@ -8,6 +8,7 @@ select
     {{ text('bio') }} as bio,
     {{ text('manager_email') }} as manager_email,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_directus', 'artists') }}
 where {{ live() }}

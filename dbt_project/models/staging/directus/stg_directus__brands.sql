@@ -5,6 +5,7 @@ select
     {{ text('website') }} as website,
     {{ text('owner_email') }} as owner_email,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_directus', 'brands') }}
 where {{ live() }}

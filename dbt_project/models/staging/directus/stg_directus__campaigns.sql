@@ -7,6 +7,7 @@ select
     {{ typed('end_date', 'date') }} as end_date,
     {{ text('organizer_instagram') }} as organizer_instagram,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_directus', 'campaigns') }}
 where {{ live() }}

@@ -28,7 +28,8 @@ link as (
             and (j.updated_at > e.source_updated_at or jsonb_typeof(e.payload -> 'artists') is distinct from 'array')
         ), false) as is_added,
         min(j.sort) as sort,
-        min(j.updated_at) as updated_at
+        min(j.updated_at) as updated_at,
+        max(j.changed_at) as changed_at
     from event as e
     inner join {{ ref('stg_directus__events_artists') }} as j on e.record_id = j.event_record_id
     where j.artist_record_id is not null
@@ -56,6 +57,12 @@ line_up as (
         order by record_id, artist_record_id, place, updated_at
     ) as once
     group by record_id
+),
+
+told as (
+    select record_id, max(changed_at) as changed_at
+    from link
+    group by record_id
 )
 
 select
@@ -77,6 +84,8 @@ select
     {{ text('status') }} as status,
     {{ text('source_url') }} as url,
     event.source_updated_at as updated_at,
-    event.first_seen_at
+    event.first_seen_at,
+    greatest(event.changed_at, told.changed_at) as changed_at
 from event
 left join line_up on event.record_id = line_up.record_id
+left join told on event.record_id = told.record_id

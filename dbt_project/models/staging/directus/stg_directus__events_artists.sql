@@ -6,5 +6,6 @@ select
     {{ typed('sort', 'integer') }} as sort,
     deleted_at,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_directus', 'events_artists') }}

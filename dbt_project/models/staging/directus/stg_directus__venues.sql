@@ -14,6 +14,7 @@ select
     {{ text('category') }} as category,
     {{ text('manager_email') }} as manager_email,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_directus', 'venues') }}
 where {{ live() }}

@@ -8,6 +8,7 @@ select
     {{ text('country') }} as country,
     {{ text('website') }} as website,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_scraper', 'artist_profiles') }}
 where {{ live() }}

@@ -19,6 +19,7 @@ select
     {{ texts('genres') }} as genres,
     {{ text('url') }} as url,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_scraper', 'event_listings') }}
 where {{ live() }}

@@ -12,6 +12,7 @@ select
     {{ text('google_place_id') }} as google_place_id,
     {{ text('category') }} as category,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_scraper', 'venue_info') }}
 where {{ live() }}

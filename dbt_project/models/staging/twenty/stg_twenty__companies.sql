@@ -16,6 +16,7 @@ select
         nullif(payload #>> '{annualRecurringRevenue,currencyCode}', '')
     ) as annual_revenue_currency,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_twenty', 'companies') }}
 where {{ live() }}

@@ -10,6 +10,7 @@ select
     {{ text('jobTitle') }} as job_title,
     {{ text('companyId') }} as company_id,
     source_updated_at as updated_at,
-    first_seen_at
+    first_seen_at,
+    changed_at
 from {{ source('raw_twenty', 'people') }}
 where {{ live() }}
