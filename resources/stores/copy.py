@@ -1,6 +1,7 @@
 """COPY of a polars frame into a PostgreSQL table: the one way that rows enter in bulk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 import psycopg
@@ -29,3 +30,28 @@ def copy_frame(
                 copy.write(chunk.write_csv(include_header=False, quote_style="non_numeric").encode())
     except psycopg.errors.DiskFull as error:
         raise TransientError(f"PostgreSQL's disk is full: {error}; make room and run again") from error
+
+
+def copy_out(connection: psycopg.Connection, query: sql.Composable, schema: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the query's rows in the columns and polars types of `schema`, which follow the query's order.
+
+    COPY takes no parameters: bind literals with `sql.Literal`. An empty text comes back as null.
+    """
+    texts = {
+        name: pl.String if kind == pl.Boolean or isinstance(kind, pl.Datetime) else kind
+        for name, kind in schema.items()
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("set local time zone 'UTC'")
+        with cursor.copy(sql.SQL("copy ({}) to stdout (format csv)").format(query)) as copy:
+            data = b"".join(copy)
+    if not data:
+        return pl.DataFrame(schema=schema)
+    found = pl.read_csv(data, has_header=False, schema=texts)
+    return found.with_columns(_typed(name, kind) for name, kind in schema.items() if texts[name] != kind)
+
+
+def _typed(name: str, kind: Any) -> pl.Expr:
+    if kind == pl.Boolean:
+        return pl.col(name) == "t"
+    return pl.col(name).str.to_datetime("%Y-%m-%d %H:%M:%S%.f%#z", time_zone="UTC", time_unit="us")

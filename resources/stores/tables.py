@@ -15,6 +15,9 @@ from psycopg.pq import TransactionStatus
 from resources.errors import TerminalError
 from resources.stores.copy import copy_frame
 
+FEW = 1_000
+"""So many changed rows of a part of a table do not change what the planner thinks of it."""
+
 _STAGED = sql.Identifier("sync_staged")
 
 
@@ -53,27 +56,36 @@ def sync(
     delete: bool,
     touch: Sequence[str] = (),
     retire: str | None = None,
+    within: sql.Composable | None = None,
 ) -> Counts:
     """Bring `table` (schema.name) to the state of `frame` with one MERGE, inside the caller's transaction.
 
     `key` columns identify a row and hold no null. Columns that the frame lacks keep their value or default;
     those in `touch` become now() where a row is written. Rows that the frame lacks stay, or are deleted
-    (`delete`), or get now() in the column `retire`, which is null again when they come back.
+    (`delete`), or get now() in the column `retire`, which is null again when they come back. `within`, a condition
+    on the table `t`, limits which rows the frame speaks for: others stay, and are not even looked at.
     Raises TerminalError where the frame holds a key twice.
     """
     if frame.select(key).is_duplicated().any():
         raise TerminalError(f"rows for {table} repeat a key ({', '.join(key)}): the query or rule behind is wrong")
     if connection.info.transaction_status == TransactionStatus.IDLE:
         with connection.transaction():
-            return sync(connection, table, key, frame, delete=delete, touch=touch, retire=retire)
+            return sync(connection, table, key, frame, delete=delete, touch=touch, retire=retire, within=within)
     target = sql.Identifier(*table.split(".", 1))
     columns = [*frame.columns, *([retire] if retire and retire not in frame.columns else [])]
     with connection.cursor() as cursor:
         _stage(cursor, target, columns, frame)
+        lacking = 0
+        if within is not None and (delete or retire):
+            cursor.execute(_lacking(target, key, within, retire))
+            lacking, delete = cursor.rowcount, False
+            retire = None
         cursor.execute(_merge(target, key, columns, delete=delete, touch=touch, retire=retire))
         done = {str(action): int(rows) for action, rows in cursor.fetchall()}
+        done["DELETE"] = done.get("DELETE", 0) + lacking
         cursor.execute(sql.SQL("drop table {}").format(_STAGED))
-        if done:  # the next stage joins these rows at once, long before autovacuum would count them
+        if sum(done.values()) > (0 if within is None else FEW):
+            # The next stage joins these rows at once, long before autovacuum would count them.
             cursor.execute(sql.SQL("analyze {}").format(target))
     return Counts(done.get("INSERT", 0), done.get("UPDATE", 0), done.get("DELETE", 0) + done.get("RETIRE", 0))
 
@@ -87,6 +99,18 @@ def _stage(cursor: psycopg.Cursor, target: sql.Identifier, columns: list[str], f
     )
     copy_frame(cursor, _STAGED, frame)
     cursor.execute(sql.SQL("analyze {}").format(_STAGED))
+
+
+def _lacking(target: sql.Identifier, key: Sequence[str], within: sql.Composable, retire: str | None) -> sql.Composed:
+    """Delete or retire what the frame lacks, in a statement of its own: a MERGE would read the whole table for it."""
+    start = (
+        sql.SQL("update {} as t set {} = now() where t.{} is null and").format(target, *[sql.Identifier(retire)] * 2)
+        if retire
+        else sql.SQL("delete from {} as t where").format(target)
+    )
+    return sql.SQL("{} ({}) and not exists (select from {} as s where {})").format(
+        start, within, _STAGED, sql.SQL(" and ").join(_equal(name) for name in key)
+    )
 
 
 def _merge(

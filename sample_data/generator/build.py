@@ -20,8 +20,11 @@ from .world import World
 from .writers import Exports
 
 
-def build(scale: float, out: Path) -> Counter[str]:
-    """Write the exports of a world into `out` and return the records of each file."""
+def build(scale: float, out: Path, *, engagement: bool = True) -> Counter[str]:
+    """Write the exports of a world into `out` and return the records of each file.
+
+    Without `engagement`, what fans and agents do is left out: most of a world, and no record of a thing.
+    """
     world, exports = World(scale), Exports(out)
     truth = Truth(exports)
     try:
@@ -30,10 +33,12 @@ def build(scale: float, out: Path) -> Counter[str]:
         write_landing(world, exports, truth)
         write_crm(world, exports, truth)
         write_users(world, exports, truth)
-        write_engagement(world, exports)
+        if engagement:
+            write_engagement(world, exports)
         write_changes(world, exports, truth)
         write_claims(world, exports)
-        write_agents(world, exports)
+        if engagement:
+            write_agents(world, exports)
         write_gazetteer(world, exports)
         _things(world, truth)
     finally:

@@ -10,9 +10,9 @@ import sys
 import typer
 
 from resources.errors import SonikError
-from sonik_assets.cli import demo, dlq, loading, read, servers
+from sonik_assets.cli import demo, dlq, entity, identity, loading, read, review, servers
 
-GROUPS = (demo, servers, read, dlq, loading)
+GROUPS = (demo, servers, read, entity, review, identity, dlq, loading)
 
 
 def build() -> typer.Typer:

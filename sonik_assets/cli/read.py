@@ -33,9 +33,6 @@ TIMES = ("first_seen_at", "updated_at")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    entity = typer.Typer(no_args_is_help=True, help="People, venues, organizations, artists, brands, events.")
-    entity.command("show")(entity_show)
-    app.add_typer(entity, name="entity")
     app.command("whatson")(whatson)
     app.command("search")(search)
     app.command("path")(path)

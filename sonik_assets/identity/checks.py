@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.identity.memory import UNDISPUTED
+from sonik_assets.identity.schemes import FORBIDDING, MOST_RECORDS
 
 SAMPLE = 20
 
@@ -28,9 +30,92 @@ left join identity.entities as entity using (entity_id)
 group by record.source, record.table_name, record.record_id
 having count(entity.entity_id) <> 1
 """
+# The first scheme of a type that an entity holds any value of is the one that linked it: it has one value of that.
+_RANKED = ", ".join(
+    f"('{kind}', '{scheme}', {rank})" for kind, schemes in FORBIDDING.items() for rank, scheme in enumerate(schemes)
+)
+_CONTRADICTIONS = f"""
+with forbidding (entity_type, scheme, rank) as (values {_RANKED}),
+held as (
+    select distinct m.entity_id, m.entity_type, i.scheme, f.rank, coalesce(a.alias_of, i.value) as value
+    from identity.entity_map as m
+    inner join identity.identifiers as i using (source, table_name, record_id)
+    inner join forbidding as f on f.entity_type = m.entity_type and f.scheme = i.scheme
+    left join identity.aliases as a on a.scheme = i.scheme and a.value = i.value
+    where i.valid_to is null and not i.weak and {UNDISPUTED.as_string()} and not m.attached
+)
+select concat_ws(' ', entity_type, entity_id, scheme, string_agg(value, ' / ' order by value))
+from held
+where rank = (select min(o.rank) from held as o where o.entity_id = held.entity_id)
+group by entity_type, entity_id, scheme
+having count(*) > 1
+"""
+_CHAINS = """
+select concat_ws(' -> ', r.old_id, r.new_id, n.new_id)
+from identity.redirects as r
+inner join identity.redirects as n on n.old_id = r.new_id
+"""
+_LOST = """
+select concat_ws(' -> ', r.old_id, r.new_id)
+from identity.redirects as r
+left join identity.entities as e on e.entity_id = r.new_id
+where e.entity_id is null and not exists (
+    select from unified.changes as c where c.entity_id = r.new_id and c.kind = 'tombstoned'
+)
+"""
+# The last word of history on each id that ever was, against where it is now.
+_RESOLVING = """
+with ever as (
+    select entity_id from unified.changes where kind = 'created'
+    union
+    select new_id from unified.changes where kind = 'split'
+)
+select ever.entity_id::text
+from ever
+where not exists (select from identity.entities as e where e.entity_id = ever.entity_id)
+    and not exists (select from identity.redirects as r where r.old_id = ever.entity_id)
+    and not exists (select from unified.changes as c where c.entity_id = ever.entity_id and c.kind = 'tombstoned')
+"""
+_LARGE = f"""
+select concat_ws(' ', m.entity_type, m.entity_id, count(*))
+from identity.entity_map as m
+inner join identity.mentions as r using (source, table_name, record_id)
+where not r.embedded
+group by m.entity_type, m.entity_id
+having count(*) > {MOST_RECORDS} and m.entity_id not in (select entity_id from identity.large)
+"""
+_DISREGARDED = """
+select concat_ws(' ', j.judgement, j.left_ref, j.right_ref)
+from identity.judgements as j
+inner join identity.mentions as lm on lm.ref = j.left_ref
+inner join identity.mentions as rm on rm.ref = j.right_ref
+inner join identity.entity_map as l
+    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
+inner join identity.entity_map as r
+    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
+where j.retired_at is null and j.method = 'person' and j.judgement in ('same', 'different')
+    and (j.judgement = 'same') <> (l.entity_id = r.entity_id)
+"""
+_HELD = """
+select reason || coalesce('; ' || (w ->> 'type') || ' ' || (w ->> 'entity') || ' ' || (w ->> 'count'), '')
+from identity.held
+cross join lateral jsonb_array_elements_text(reasons) as reason
+left join lateral jsonb_array_elements(worst) as w on true
+where closed_at is null
+"""
 INVARIANTS = {
+    "no_unacknowledged_upheaval": (
+        _HELD,
+        "No run is held that would merge, split or drop too much (`sonik identity held`, `acknowledge`).",
+    ),
     "no_shared_canonical_ids": (_SHARED, "No two live entities of a type have one canonical id."),
     "every_record_in_one_entity": (_RECORDS, "Each live source record is in exactly one live entity."),
+    "no_contradicting_identifiers": (_CONTRADICTIONS, "No entity holds two values of what names it, but aliases."),
+    "no_redirect_chains": (_CHAINS, "No redirect leads to an id that is redirected itself."),
+    "no_lost_redirect_targets": (_LOST, "What a redirect leads to lives, or history says that it was dropped."),
+    "every_id_resolves": (_RESOLVING, "Each id ever given lives, is redirected, or was dropped with its records."),
+    "no_entity_over_the_cap": (_LARGE, f"No entity has more than {MOST_RECORDS} records, unless acknowledged."),
+    "decisions_are_honoured": (_DISREGARDED, "What people judged the same is one entity, what different is two."),
 }
 """Check name -> (SQL returning one text a violation, what it says)."""
 

@@ -1,84 +1,74 @@
-"""Deterministic linking: records that share a strong identifier are one thing, unless a stronger one forbids.
+"""Clusters of records under constraints: which may become one, which never. Pure; records are numbers.
 
-Pure and independent of the input's order. Knows records by number; what they are is in `identifiers.py`.
+Two clusters never join where a person said so, where both hold a value of one strong scheme (they would differ in
+it, else they were one already), where both hold a record of one clean source, or where the whole would be too big.
+What links them is in `linking.py` (shared identifiers) and `agglomerate.py` (likeness).
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-type Identifier = tuple[int, str, str]
-"""Record number, scheme, value."""
 
 
 @dataclass
 class Clusters:
-    """`root[record]` is the smallest record of its cluster; `weak`: (scheme, value) that link nothing."""
+    """`root[record]`: the smallest record of its cluster, once `settle` has been called; until then use `find`.
+
+    `apart`: cluster -> clusters it must not join. `held`: scheme -> clusters that hold a value of it.
+    """
 
     root: list[int]
-    weak: set[tuple[str, str]] = field(default_factory=set)
+    apart: dict[int, set[int]] = field(default_factory=dict)
+    held: dict[str, set[int]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, size: int, apart: Iterable[tuple[int, int]] = ()) -> "Clusters":
+        """Return the records 0 to size - 1, each alone; `apart`: pairs of records that never join."""
+        made = cls(list(range(size)))
+        for left, right in apart:
+            made.apart.setdefault(left, set()).add(right)
+            made.apart.setdefault(right, set()).add(left)
+        return made
 
     def find(self, record: int) -> int:
         """Return the cluster of a record."""
-        while self.root[record] != record:
-            self.root[record] = record = self.root[self.root[record]]
+        root = self.root
+        while root[record] != record:
+            root[record] = record = root[root[record]]
         return record
 
     def join(self, records: Iterable[int]) -> int:
-        """Make the clusters of the records one; return its smallest record."""
+        """Make the clusters of the records one, whatever the constraints; return its smallest record."""
         roots = {self.find(record) for record in records}
         first = min(roots)
+        roots.discard(first)
         for root in roots:
             self.root[root] = first
+            self._keep_apart(root, first)
+        for clusters in self.held.values():
+            if not clusters.isdisjoint(roots):
+                clusters -= roots
+                clusters.add(first)
         return first
 
+    def are_apart(self, left: int, right: int) -> bool:
+        """Tell whether a person keeps the two clusters apart."""
+        return right in self.apart.get(left, ())
 
-def link(
-    size: int,
-    identifiers: Iterable[Identifier],
-    schemes: Sequence[str],
-    is_shared: Callable[[str, list[list[int]]], bool],
-) -> Clusters:
-    """Cluster the records 0 to size - 1 by the schemes, the strongest first.
+    def contradiction(self, clusters: Iterable[int], schemes: Sequence[str]) -> str | None:
+        """Return the first of the schemes of which two or more of the clusters hold a value."""
+        wanted = set(clusters)
+        return next((scheme for scheme in schemes if len(self.held.get(scheme, set()) & wanted) > 1), None)
 
-    A value never joins two clusters that both hold a stronger value of one scheme: they would differ in it,
-    else they were one already. Such a value is weak, and so is one that `is_shared` (asked with its scheme
-    and its records, cluster by cluster) says is common to several things. It links and forbids nothing.
-    """
-    records = _by_scheme(identifiers)
-    clusters = Clusters(list(range(size)))
-    stronger: list[set[int]] = []
-    for scheme in schemes:
-        strong: list[int] = []
-        # By value, so that the outcome does not hang on the order of the records.
-        for value, holders in sorted(records[scheme].items()):
-            groups = _groups(clusters, holders)
-            if len(groups) > 1 and (_forbidden(groups, stronger) or is_shared(scheme, list(groups.values()))):
-                clusters.weak.add((scheme, value))
-                continue
-            first = clusters.join(groups)
-            for held in stronger:
-                if not held.isdisjoint(groups):
-                    held.add(first)
-            strong.append(first)
-        stronger = [{clusters.find(record) for record in held} for held in [*stronger, strong]]
-    clusters.root = [clusters.find(record) for record in range(size)]
-    return clusters
+    def hold(self, scheme: str, records: Iterable[int]) -> None:
+        """Note that the clusters of the records hold a value of the scheme."""
+        self.held.setdefault(scheme, set()).update(self.find(record) for record in records)
 
+    def settle(self) -> None:
+        """Make `root` answer at once for every record."""
+        self.root = [self.find(record) for record in range(len(self.root))]
 
-def _groups(clusters: Clusters, holders: list[int]) -> dict[int, list[int]]:
-    groups: dict[int, list[int]] = defaultdict(list)
-    for record in holders:
-        groups[clusters.find(record)].append(record)
-    return groups
-
-
-def _forbidden(groups: dict[int, list[int]], stronger: list[set[int]]) -> bool:
-    return any(len(held & groups.keys()) > 1 for held in stronger)
-
-
-def _by_scheme(identifiers: Iterable[Identifier]) -> dict[str, dict[str, list[int]]]:
-    found: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for record, scheme, value in identifiers:
-        found[scheme][value].append(record)
-    return found
+    def _keep_apart(self, old: int, new: int) -> None:
+        for other in self.apart.pop(old, ()):
+            self.apart[other].discard(old)
+            self.apart[other].add(new)
+            self.apart.setdefault(new, set()).add(other)

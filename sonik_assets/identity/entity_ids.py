@@ -5,7 +5,7 @@ Every id ever given stays live, is redirected, or is tombstoned; the same input 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 type Kind = Literal["created", "merged", "split", "tombstoned"]
@@ -21,51 +21,80 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What was before. `ids`: ref -> id, of deleted records too; `live`: ids of the entities.
+
+    `claimed`: ids that somebody owns or asks for, which a merge keeps. `former`: ref -> ids that it had before and
+    that were merged away, the latest first: what a split gives back.
+    """
+
+    ids: Mapping[str, str]
+    live: Collection[str]
+    claimed: Collection[str] = frozenset()
+    former: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Assignment:
-    """`ids[n]` is the id of cluster n; `redirects` holds merges of this run only."""
+    """`ids[n]` is the id of cluster n; `redirects` holds merges of this run only; `restored` ids live again."""
 
     ids: list[str]
     redirects: dict[str, str]
     changes: list[Change]
+    restored: frozenset[str] = frozenset()
 
 
-def assign(
-    clusters: Sequence[Collection[str]],
-    previous: Mapping[str, str],
-    live: Collection[str],
-    mint: Callable[[int], Sequence[str]],
-) -> Assignment:
-    """Give each cluster of record refs its entity id.
+def assign(clusters: Sequence[Collection[str]], past: Past, mint: Callable[[int], Sequence[str]]) -> Assignment:
+    """Give each cluster of record refs its entity id; `mint` makes n new uuidv7.
 
-    `previous`: ref -> id, of deleted records too; `live`: ids of the entities before; `mint`: n new uuidv7.
-    An id goes to the cluster with most of its records (ties: the smallest ref). A cluster that gets several
-    keeps the oldest and redirects the others; one that gets none is new, or split off.
+    An id goes to the cluster with most of the records that had it first, then with most that have it (ties: the
+    smallest ref). A cluster that gets several keeps a claimed one, else the oldest, and redirects the others. One that
+    gets none is given back the id that its records had before a merge, or it is new.
     """
-    won = _awards(clusters, previous)
+    won = _awards(clusters, past)
     without = [n for n in range(len(clusters)) if n not in won]
-    minted = dict(zip(without, mint(len(without)) if without else (), strict=True))
+    restored = _restored(clusters, without, past)
+    fresh = [n for n in without if n not in restored]
+    minted = dict(zip(fresh, mint(len(fresh)) if fresh else (), strict=True)) | restored
     # uuidv7 begins with its time: the smallest is the oldest.
-    ids = [minted[n] if n in minted else min(won[n]) for n in range(len(clusters))]
-    redirects = {old: ids[n] for n, olds in sorted(won.items()) for old in sorted(olds) if old != ids[n]}
-    changes = [_birth(clusters[n], ids[n], previous) for n in without]
-    changes += [Change("created", ids[n]) for n in sorted(won) if ids[n] not in live]  # came back
+    best = [
+        minted[n] if n in minted else min(won[n], key=lambda old: (old not in past.claimed, old))
+        for n in range(len(clusters))
+    ]
+    redirects = {old: best[n] for n, olds in sorted(won.items()) for old in sorted(olds) if old != best[n]}
+    changes = [_birth(clusters[n], best[n], past.ids) for n in without]
+    changes += [Change("created", best[n]) for n in sorted(won) if best[n] not in past.live]  # came back
     changes += [Change("merged", old, new) for old, new in redirects.items()]
-    changes += [Change("tombstoned", gone) for gone in sorted(set(live) - set(ids) - redirects.keys())]
-    return Assignment(ids, redirects, changes)
+    changes += [Change("tombstoned", gone) for gone in sorted(set(past.live) - set(best) - redirects.keys())]
+    return Assignment(best, redirects, changes, frozenset(restored.values()))
 
 
-def _awards(clusters: Sequence[Collection[str]], previous: Mapping[str, str]) -> dict[int, list[str]]:
-    parts: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
+def _restored(clusters: Sequence[Collection[str]], without: Sequence[int], past: Past) -> dict[int, str]:
+    """Return cluster -> the merged-away id that most of its records had; each id once."""
+    found: dict[int, str] = {}
+    taken: set[str] = set()
+    for number in without:
+        votes = Counter(old for ref in clusters[number] for old in past.former.get(ref, ())[:1])
+        free = [old for old in votes if old not in taken]
+        if free:
+            found[number] = min(free, key=lambda old: (-votes[old], old))
+            taken.add(found[number])
+    return found
+
+
+def _awards(clusters: Sequence[Collection[str]], past: Past) -> dict[int, list[str]]:
+    parts: dict[str, list[tuple[int, int, str, int]]] = defaultdict(list)
     for number, refs in enumerate(clusters):
         held: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
-            if ref in previous:
-                held[previous[ref]].append(ref)
+            if ref in past.ids:
+                held[past.ids[ref]].append(ref)
         for old, mine in held.items():
-            parts[old].append((-len(mine), min(mine), number))
+            first = sum(ref not in past.former for ref in mine)
+            parts[old].append((-first, -len(mine), min(mine), number))
     won: dict[int, list[str]] = defaultdict(list)
     for old, claims in parts.items():
-        won[min(claims)[2]].append(old)
+        won[min(claims)[-1]].append(old)
     return won
 
 

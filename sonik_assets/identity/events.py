@@ -1,11 +1,13 @@
 """Event mentions -> when and which event: key = venue | local date | session marker | name hash.
 
-Pure. An event whose venue is unknown has no key: only its own record stands for it.
+Pure. An event whose venue is unknown has no key: only its own record stands for it. Texts are read once for
+each distinct (text, zone) and (name, places), never row by row.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,8 +16,8 @@ from sonik_assets.identity.identifiers import REF
 from sonik_assets.identity.normalize import Refused
 from sonik_assets.identity.normalize.columns import normalize_column
 from sonik_assets.identity.normalize.countries import normalize_country
-from sonik_assets.identity.normalize.event_names import name_hash, session_marker
-from sonik_assets.identity.normalize.event_times import Zone, choose_zone, parse_end, parse_start, zone_at
+from sonik_assets.identity.normalize.event_names import EventName, read_name
+from sonik_assets.identity.normalize.event_times import choose_zone, parse_end, parse_start, zone_at
 
 EVENT_MENTIONS = {
     **dict.fromkeys((*REF, "name", "venue_source", "venue_table", "venue_record_id"), pl.String),
@@ -24,13 +26,19 @@ EVENT_MENTIONS = {
 }
 """The columns of staging.event_mentions and their types."""
 
+_INSTANT = pl.Datetime("us", "UTC")
 TIMES: dict[str, Any] = {
     **dict.fromkeys(REF, pl.String),
-    **dict.fromkeys(("starts_at", "ends_at"), pl.Datetime("us", "UTC")),
+    **dict.fromkeys(("starts_at", "ends_at"), _INSTANT),
     "local_date": pl.Date,
     "has_time": pl.Boolean,
-    **dict.fromkeys(("zone", "event_key", "venue_id", "warning"), pl.String),
+    **dict.fromkeys(("zone", "event_key", "venue_id", "warning", "marker", "name_hash", "series"), pl.String),
 }
+"""`marker`: empty without one; `series`: the name, as written, of the series that the event is a day of."""
+
+_START = {"starts_at": _INSTANT, "local_date": pl.Date, "has_time": pl.Boolean, "start_warning": pl.String}
+_END = {"ends_at": _INSTANT, "end_warning": pl.String}
+_NAME = {"name_hash": pl.String, "marker": pl.String, "series": pl.String}
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Venue:
 
 def venues(mentions: pl.DataFrame, entity_of: pl.DataFrame) -> dict[str, Venue]:
     """Return the venues by entity id; `entity_of` holds `row` and `entity_id` of prepared mentions."""
+    known = pl.col("latitude").is_not_null() & pl.col("longitude").is_not_null()
     found = (
         mentions.filter(pl.col("entity_type") == "venue")
         .join(entity_of, on="row")
@@ -52,48 +61,83 @@ def venues(mentions: pl.DataFrame, entity_of: pl.DataFrame) -> dict[str, Venue]:
         .agg(
             pl.col("name").drop_nulls().unique().sort(),
             pl.col("country_code").drop_nulls().first(),
-            pl.struct("latitude", "longitude").filter(pl.col("latitude").is_not_null()).first().alias("point"),
+            pl.col("latitude", "longitude").filter(known).first(),
         )
     )
+    points = list(found.select("latitude", "longitude").iter_rows())
+    rows = found.select("entity_id", "name", "country_code").iter_rows()
     return {
-        row["entity_id"]: Venue(row["name"], row["country_code"], zone_at(**row["point"]) if row["point"] else None)
-        for row in found.iter_rows(named=True)
+        venue: Venue(names, country, zone_at(*point))
+        for (venue, names, country), point in zip(rows, points, strict=True)
     }
 
 
 def event_times(mentions: pl.DataFrame, known: Mapping[str, Venue]) -> pl.DataFrame:
     """Return TIMES, one row a mention; `mentions` has EVENT_MENTIONS and `venue_id` (null: unknown venue)."""
-    codes = normalize_column(mentions["country"], normalize_country)["value"]
-    rows = [_times(row, known) for row in mentions.with_columns(country=codes).iter_rows(named=True)]
-    return pl.DataFrame(rows, schema=TIMES, orient="row")
+    rows = mentions.with_columns(country=normalize_column(mentions["country"], normalize_country)["value"])
+    rows = _with_zone(rows.join(_places(known), on="venue_id", how="left", maintain_order="left"))
+    rows = _by_distinct(rows, ["starts_at_text", "zone"], _start, _START)
+    rows = _by_distinct(rows, ["ends_at_text", "zone"], _end, _END)
+    rows = _by_distinct(rows, ["name", "venue_id", "venue_name", "city"], partial(_named, known), _NAME)
+    backwards = (pl.col("ends_at") < pl.col("starts_at")).fill_null(value=False)
+    unknown = pl.col("starts_at").is_null()
+    warning = pl.coalesce(
+        "start_warning",
+        "end_warning",
+        pl.when(backwards).then(pl.lit("time: ends before it starts")),
+        "zone_warning",
+    )
+    key = pl.concat_str("venue_id", "local_date", "marker", "name_hash", separator="|")
+    return rows.with_columns(
+        ends_at=pl.when(~backwards & ~unknown).then("ends_at"), warning=warning, event_key=key
+    ).select(pl.col(name).cast(kind) for name, kind in TIMES.items())
 
 
-def _times(row: Mapping[str, str | None], known: Mapping[str, Venue]) -> tuple[object, ...]:
-    venue_id = row["venue_id"]
-    venue = known.get(venue_id or "", Venue((), None, None))
-    zone = choose_zone(venue.zone, row["timezone"], venue.country or row["country"])
-    at, local_date, has_time, ends_at, warning = _when(row, zone)
-    key = _key(row, venue_id, venue, local_date) if venue_id and local_date else None
-    return (*(row[c] for c in REF), at, ends_at, local_date, has_time, zone.name, key, venue_id, warning)
+def _places(known: Mapping[str, Venue]) -> pl.DataFrame:
+    rows = [(venue_id, venue.country, venue.zone) for venue_id, venue in known.items()]
+    return pl.DataFrame(rows, dict.fromkeys(("venue_id", "venue_country", "venue_zone"), pl.String), orient="row")
 
 
-def _when(
-    row: Mapping[str, str | None], zone: Zone
-) -> tuple[datetime | None, date | None, bool | None, datetime | None, str | None]:
+def _with_zone(rows: pl.DataFrame) -> pl.DataFrame:
+    return _by_distinct(
+        rows.with_columns(country=pl.coalesce("venue_country", "country")),
+        ["venue_zone", "timezone", "country"],
+        _zone,
+        {"zone": pl.String, "zone_warning": pl.String},
+    )
+
+
+def _by_distinct(rows: pl.DataFrame, inputs: list[str], function: Any, types: Mapping[str, Any]) -> pl.DataFrame:
+    """Add the columns `types` by the function of each distinct row of the input columns."""
+    distinct = rows.select(inputs).unique()
+    found = pl.DataFrame([function(row) for row in distinct.iter_rows()], dict(types), orient="row")
+    told = pl.concat([distinct, found], how="horizontal")
+    return rows.join(told, on=inputs, how="left", maintain_order="left", nulls_equal=True)
+
+
+def _zone(place: tuple[str | None, str | None, str | None]) -> tuple[str, str | None]:
+    zone = choose_zone(*place)
+    return zone.name, zone.warning
+
+
+def _start(text_zone: tuple[str | None, str]) -> tuple[datetime | None, date | None, bool | None, str | None]:
     try:
-        start = parse_start(row["starts_at_text"] or "", zone.name)
+        start = parse_start(text_zone[0] or "", text_zone[1])
     except Refused as refused:
-        return None, None, None, None, str(refused)
+        return None, None, None, str(refused)
+    return start.at, start.local_date, start.has_time, None
+
+
+def _end(text_zone: tuple[str | None, str]) -> tuple[datetime | None, str | None]:
+    text, zone = text_zone
     try:
-        ends_at = parse_end(row["ends_at_text"], zone.name) if row["ends_at_text"] else None
+        return (parse_end(text, zone) if text else None), None
     except Refused:
-        return start.at, start.local_date, start.has_time, None, "time: the end is not a time"
-    if ends_at and ends_at < start.at:
-        return start.at, start.local_date, start.has_time, None, "time: ends before it starts"
-    return start.at, start.local_date, start.has_time, ends_at, zone.warning
+        return None, "time: the end is not a time"
 
 
-def _key(row: Mapping[str, str | None], venue_id: str, venue: Venue, local_date: date) -> str:
-    name = row["name"] or ""
-    places = [*venue.names, *(place for place in (row["venue_name"], row["city"]) if place)]
-    return f"{venue_id}|{local_date}|{session_marker(name)}|{name_hash(name, places)}"
+def _named(known: Mapping[str, Venue], said: tuple[str | None, str | None, str | None, str | None]) -> EventName:
+    name, venue_id, venue_name, city = said
+    venue = known.get(venue_id or "")
+    places = (*(venue.names if venue else ()), venue_name, city)
+    return read_name(name or "", [place for place in places if place])

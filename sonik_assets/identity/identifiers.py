@@ -5,12 +5,12 @@ A mention is one place in a source that speaks of a thing; `row` numbers it with
 
 import polars as pl
 
-from sonik_assets.identity.normalize import Refused
 from sonik_assets.identity.normalize.columns import normalize_column
-from sonik_assets.identity.normalize.contacts import normalize_email, normalize_phone
 from sonik_assets.identity.normalize.countries import normalize_country
 from sonik_assets.identity.normalize.domains import normalize_domain
-from sonik_assets.identity.normalize.instagram import normalize_instagram
+from sonik_assets.identity.normalize.emails import normalize_email, plain_emails
+from sonik_assets.identity.normalize.instagram import normalize_instagram, plain_instagram
+from sonik_assets.identity.normalize.phones import normalize_phone
 from sonik_assets.identity.normalize.text import fold, name_key
 
 REF = ("source", "table_name", "record_id")
@@ -42,22 +42,28 @@ def prepare(mentions: pl.DataFrame) -> pl.DataFrame:
 def identifiers(mentions: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     """Return `row`, `scheme`, `value` of prepared mentions, and how many values were refused by reason."""
     found, refused = [], []
-    for scheme, column, normalizer in (
-        ("google_places_id", "google_place_id", _as_is),
-        ("instagram_url", "instagram", normalize_instagram),
-        ("domain", "website", normalize_domain),
-        ("email", "email", normalize_email),
-        ("source_id", "user_id", _as_is),
+    for scheme, column, normalizer, plain in (
+        ("google_places_id", "google_place_id", _as_is, _stripped),
+        ("instagram_url", "instagram", normalize_instagram, plain_instagram),
+        ("domain", "website", normalize_domain, None),
+        ("email", "email", normalize_email, plain_emails),
+        ("source_id", "user_id", _as_is, _stripped),
     ):
-        values = normalize_column(mentions[column], normalizer)
+        values = normalize_column(mentions[column], normalizer, plain)
         found.append(_long(mentions, scheme, values))
         refused.append(values["reason"])
     phones = _phones(mentions)
     found.append(_long(mentions, "phone", phones))
     refused.append(phones["reason"])
-    # An Instagram profile given as the website is an Instagram profile.
-    profiles = normalize_column(mentions["website"], _instagram_only)
-    found.append(_long(mentions, "instagram_url", profiles))
+    # What is given as the website but is a profile or an address says so in its own scheme.
+    for scheme, mark, normalizer in (
+        ("instagram_url", r"(?i)instagr|ig\.me", normalize_instagram),
+        ("email", "@", normalize_email),
+    ):
+        website = mentions["website"]
+        found.append(
+            _long(mentions, scheme, normalize_column(website.set(~website.str.contains(mark), None), normalizer))
+        )
     counts = pl.concat(refused).drop_nulls().value_counts(sort=True)
     return pl.concat(found).unique(maintain_order=True), dict(counts.iter_rows())
 
@@ -86,7 +92,6 @@ def _as_is(text: str) -> str:
     return text.strip()
 
 
-def _instagram_only(text: str) -> str:
-    if "instagr" not in text.lower():
-        raise Refused("instagram: another site")
-    return normalize_instagram(text)
+def _stripped(texts: pl.Series) -> pl.Series:
+    values = texts.str.strip_chars()
+    return values.set(values == "", None)

@@ -3,7 +3,7 @@
 Rule: on three or more differently named records, or on venues too far apart to be one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from math import asin, cos, radians, sin, sqrt
 
@@ -33,7 +33,7 @@ class Likeness:
         if scheme in AUTHORITATIVE:
             return False
         names = [{self._names[record] for record in group} for group in groups]
-        if len(set().union(*names)) > MOST_NAMES or _differently_named(names) >= NAMES:
+        if saturated(name for group in names for name in group) or _differently_named(names) >= NAMES:
             return True
         return self._far_apart([record for group in groups for record in group])
 
@@ -46,6 +46,14 @@ class Likeness:
             if distance > FAR_KM or (distance > FAR_KM_UNLIKE and not alike(left, right)):
                 return True
         return False
+
+
+def saturated(names: Iterable[str]) -> bool:
+    """Tell whether a value on records of these names (name keys) is common, however the records are clustered.
+
+    Asked of all records of a value this is the same in a full run and in one of changed records only.
+    """
+    return len({name for name in names if name}) > MOST_NAMES
 
 
 def kilometres(here: Point, there: Point) -> float:

@@ -1,48 +1,87 @@
-"""Prepared mentions and their identifiers -> members of clusters, type by type. Pure.
+"""Records, their identifiers, their likeness and people's decisions -> clusters and the judgements behind them. Pure.
 
-A record of its own always makes an entity. A mention inside another record (an event's organizer) makes one
-only by a strong identifier, or joins one by its unique name; else it stays unresolved.
+A record of its own always stands for a thing. A mention inside another record (an event's organizer) stands only by a
+strong identifier; otherwise it is left to `attaching.py`. Entities of different types never merge.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import polars as pl
 
-from sonik_assets.identity.clusters import Clusters, link
-from sonik_assets.identity.likeness import Likeness
-from sonik_assets.identity.schemes import CANONICAL, LINKING, OWN_ID
+from sonik_assets.identity.agglomerate import Rules, Verdicts, agglomerate
+from sonik_assets.identity.agreement import agree
+from sonik_assets.identity.clusters import Clusters
+from sonik_assets.identity.likeness import MOST_NAMES, Likeness
+from sonik_assets.identity.normalize.text import alike
+from sonik_assets.identity.schemes import CANONICAL, FORBIDDING, LINKING, MOST_RECORDS, OWN_ID, PAGES, clean_source
 
 MEMBERS = {"row": pl.UInt32, "cluster": pl.UInt32, "linked_by": pl.String}
+JUDGED = {
+    **dict.fromkeys(("left_row", "right_row"), pl.UInt32),
+    "judgement": pl.String,
+    "score": pl.Float64,
+    **dict.fromkeys(("method", "reason", "shared"), pl.String),
+}
+"""`method`: the scheme shared, or `likeness`; `shared`: the value; `reason`: why a person must look."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that linking looks at, one frame each; rows are numbered by `row`, in the order of their refs.
+
+    mentions: row, source, record_id, entity_type, embedded, name_key, latitude, longitude, marker. identifiers: row,
+    entity_type, scheme, value (strong schemes, valid now). common: entity_type, scheme, value that link nothing.
+    pairs: left_row, right_row, probability. decisions: left_row, right_row, judgement (people's).
+    """
+
+    mentions: pl.DataFrame
+    identifiers: pl.DataFrame
+    common: pl.DataFrame
+    pairs: pl.DataFrame
+    decisions: pl.DataFrame
 
 
 @dataclass(frozen=True)
 class Linked:
-    """`members`: row, cluster (its smallest row), linked_by. `weak`: entity_type, scheme, value."""
+    """`members`: row, cluster (its smallest row), linked_by. `weak`: entity_type, scheme, value. `judged`: JUDGED."""
 
     members: pl.DataFrame
     weak: pl.DataFrame
+    judged: pl.DataFrame
 
 
-def link_mentions(mentions: pl.DataFrame, identifiers: pl.DataFrame) -> Linked:
-    """Link the mentions type by type; entities of different types never merge."""
-    parts = [_link_type(mentions, identifiers, kind) for kind in sorted(LINKING)]
-    return Linked(pl.concat(part.members for part in parts), pl.concat(part.weak for part in parts))
+def link_mentions(scene: Scene, thresholds: Mapping[str, float]) -> Linked:
+    """Link the mentions type by type; `thresholds`: entity type -> probability from which likeness links."""
+    kinds = [kind for kind in LINKING if (scene.mentions["entity_type"] == kind).any()]
+    parts = [_Kind(scene, kind).linked(thresholds.get(kind, 2.0)) for kind in kinds]
+    empty = Linked(
+        pl.DataFrame(schema=MEMBERS),
+        pl.DataFrame(schema=dict.fromkeys(("entity_type", "scheme", "value"), pl.String)),
+        pl.DataFrame(schema=JUDGED),
+    )
+    columns = ("members", "weak", "judged")
+    return Linked(*(pl.concat([getattr(part, name) for part in (empty, *parts)]) for name in columns))
 
 
 def canonical_ids(identifiers: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     """Return `cluster`, `canonical_scheme`, `canonical_id`: the value most records give, then the smallest.
 
-    `identifiers` holds row, entity_type, scheme, value and no weak one, so no two clusters share a value.
+    `identifiers` holds row, entity_type, scheme, value and no weak one, so no two clusters share a value; where a
+    person keeps two apart that do, the smaller cluster has it.
     """
     ranks = [(kind, scheme, rank) for kind, all_ in CANONICAL.items() for rank, scheme in enumerate(all_)]
     order = pl.DataFrame(ranks, ["entity_type", "scheme", "rank"], orient="row")
     return (
         identifiers.join(order, on=["entity_type", "scheme"])
         .join(members, on="row")
-        .group_by("cluster", "rank", "scheme", "value")
-        .len()
-        .sort("cluster", "rank", pl.col("len").cast(pl.Int64).neg(), "value")
+        .group_by("cluster", "entity_type", "rank", "scheme", "value")
+        .agg(pl.len().cast(pl.Int64).neg().alias("fewer"), pl.col("row").min())
+        # An event that moved has two keys; the CMS (the first row) knows the date, listings repeat the old one.
+        .with_columns(pl.when(pl.col("entity_type") != "event").then("fewer"))
+        .sort("cluster", "rank", "fewer", pl.when(pl.col("entity_type") == "event").then("row"), "value")
+        .unique(["entity_type", "scheme", "value"], keep="first", maintain_order=True)
         .unique("cluster", keep="first", maintain_order=True)
         .select("cluster", canonical_scheme="scheme", canonical_id="value")
     )
@@ -57,17 +96,156 @@ def with_own_id(entities: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _link_type(mentions: pl.DataFrame, identifiers: pl.DataFrame, kind: str) -> Linked:
-    schemes = LINKING[kind]
-    rows = mentions.filter(pl.col("entity_type") == kind).with_row_index("local")
-    strong = identifiers.filter(pl.col("scheme").is_in(schemes)).join(rows.select("row", "local"), on="row")
-    likeness = Likeness(rows["name_key"].fill_null("").to_list(), list(_points(rows, kind)))
-    triples = strong.select("local", "scheme", "value").iter_rows()
-    clusters = link(rows.height, triples, schemes, likeness.is_shared)
-    weak = pl.DataFrame(sorted(clusters.weak), {"scheme": pl.String, "value": pl.String}, orient="row")
-    return Linked(
-        _members(rows, strong.join(weak, on=["scheme", "value"], how="anti"), clusters, kind),
-        weak.select(pl.lit(kind).alias("entity_type"), "scheme", "value"),
+class _Kind:
+    """The records of one type that stand for a thing, numbered anew."""
+
+    def __init__(self, scene: Scene, kind: str) -> None:
+        self._kind, self._schemes = kind, LINKING[kind]
+        of_kind = scene.mentions.filter(pl.col("entity_type") == kind)
+        strong = scene.identifiers.filter((pl.col("entity_type") == kind) & pl.col("scheme").is_in(self._schemes))
+        useful = strong.join(scene.common, on=["entity_type", "scheme", "value"], how="anti")
+        stands = ~pl.col("embedded") | pl.col("row").is_in(useful["row"].unique().implode())
+        self._rows = of_kind.filter(stands).with_row_index("local")
+        self._common = strong.join(scene.common, on=["entity_type", "scheme", "value"], how="semi")
+        numbers = self._rows.select("row", "local")
+        self._strong = useful.join(numbers, on="row").select("local", "scheme", "value")
+        self._sources = self._rows.select(pl.when(~pl.col("embedded")).then(clean_source())).to_series().to_list()
+        self._names = self._rows["name_key"].fill_null("").to_list()
+        self._sessions = self._rows["marker"].to_list()
+        self._pairs = _renumbered(scene.pairs, numbers)
+        self._decisions = _renumbered(scene.decisions, numbers)
+
+    def linked(self, link: float) -> Linked:
+        clusters = self._decided()
+        weak = self._agree(clusters)
+        strong = self._strong.join(weak, on=["scheme", "value"], how="anti")
+        standing = ~self._rows["embedded"] | self._rows["local"].is_in(strong["local"].unique().implode())
+        verdicts = self._agglomerate(clusters, link, self._rows["local"].filter(standing))
+        root = pl.Series(clusters.root, dtype=pl.UInt32)
+        placed = self._rows.with_columns(cluster=self._rows["row"].gather(root)).filter(standing)
+        every = pl.concat([weak, self._common.select("scheme", "value").unique()]).unique()
+        return Linked(
+            self._members(placed, strong),
+            every.select(pl.lit(self._kind).alias("entity_type"), "scheme", "value"),
+            self._judged(strong, root, verdicts),
+        )
+
+    def _decided(self) -> Clusters:
+        """Return the records as people's decisions leave them: what is the same first, then what is apart."""
+        by = {verdict: self._decisions.filter(pl.col("judgement") == verdict) for verdict in ("same", "different")}
+        clusters = Clusters.of(self._rows.height, by["different"].select("left", "right").iter_rows())
+        for left, right in by["same"].select("left", "right").sort("left", "right").iter_rows():
+            if not clusters.are_apart(clusters.find(left), clusters.find(right)):
+                clusters.join((left, right))
+        return clusters
+
+    def _agree(self, clusters: Clusters) -> pl.DataFrame:
+        values = self._strong.group_by("scheme", "value").agg(pl.col("local").sort())
+        several = values.filter(pl.col("local").list.len() > 1)
+        alone = values.filter(pl.col("local").list.len() == 1)
+        likeness = Likeness(self._names, list(_points(self._rows, self._kind)))
+        weak = agree(
+            clusters,
+            {
+                scheme: several.filter(pl.col("scheme") == scheme).select("value", "local").rows()
+                for scheme in self._schemes
+            },
+            {
+                scheme: alone.filter(pl.col("scheme") == scheme)["local"].list.first().to_list()
+                for scheme in self._schemes
+            },
+            self._schemes,
+            FORBIDDING[self._kind],
+            lambda scheme, groups: self._is_calendar(scheme, groups) or likeness.is_shared(scheme, groups),
+        )
+        return pl.DataFrame(sorted(weak), {"scheme": pl.String, "value": pl.String}, orient="row")
+
+    def _is_calendar(self, scheme: str, groups: list[list[int]]) -> bool:
+        """Tell whether a page is of several events: one source gives it twice, or to unlike names or other sessions."""
+        if self._kind != "event" or scheme not in PAGES:
+            return False
+        told = [source for group in groups for source in {self._sources[record] for record in group} if source]
+        names = sorted({self._names[record] for group in groups for record in group})
+        unlike = any(not alike(left, right) for left, right in combinations(names[: MOST_NAMES + 1], 2))
+        sessions = {marker for group in groups for record in group if (marker := self._sessions[record])}
+        return len(told) > len(set(told)) or unlike or len(sessions) > 1
+
+    def _agglomerate(self, clusters: Clusters, link: float, standing: pl.Series) -> Verdicts:
+        rules = Rules(link, FORBIDDING[self._kind], self._sources, (~self._rows["embedded"]).to_list(), MOST_RECORDS)
+        among = pl.col("left").is_in(standing.implode()) & pl.col("right").is_in(standing.implode())
+        pairs = self._pairs.filter(among).select("left", "right", "probability").iter_rows()
+        return agglomerate(clusters, pairs, rules)
+
+    def _members(self, placed: pl.DataFrame, strong: pl.DataFrame) -> pl.DataFrame:
+        rank = {scheme: position for position, scheme in enumerate(self._schemes)}
+        how = (
+            strong.sort(pl.col("scheme").replace_strict(rank, default=None, return_dtype=pl.Int64))
+            .unique("local", keep="first", maintain_order=True)
+            .select("local", linked_by="scheme")
+        )
+        named = placed.join(how, on="local", how="left", maintain_order="left")
+        return named.with_columns(pl.col("linked_by").fill_null("record")).select(list(MEMBERS)).cast(MEMBERS)  # type: ignore[arg-type]
+
+    def _judged(self, strong: pl.DataFrame, root: pl.Series, verdicts: Verdicts) -> pl.DataFrame:
+        """Return one judgement a pair: each record with the first one that shares a value; likely pairs; doubts."""
+        rank = {scheme: position for position, scheme in enumerate(self._schemes)}
+        held = strong.with_columns(cluster=root.gather(strong["local"]))
+        hub = pl.col("local").min().over("cluster", "scheme", "value")
+        shared = (
+            held.with_columns(left=hub)
+            .filter(pl.col("left") != pl.col("local"))
+            .sort(pl.col("scheme").replace_strict(rank, default=None, return_dtype=pl.Int64), "value")
+            .unique(["left", "local"], keep="first", maintain_order=True)
+            .select(
+                "left",
+                right="local",
+                judgement=pl.lit("same"),
+                score=pl.lit(1.0),
+                method="scheme",
+                reason=pl.lit(None),
+                shared="value",
+            )
+        )
+        likely = [(*pair, "same", None) for pair in verdicts.links] + [
+            (left, right, score, "unsure", reason) for left, right, score, reason in verdicts.doubts
+        ]
+        types = {
+            "left": pl.UInt32,
+            "right": pl.UInt32,
+            "score": pl.Float64,
+            "judgement": pl.String,
+            "reason": pl.String,
+        }
+        alike = pl.DataFrame(likely, types, orient="row").select(
+            "left",
+            "right",
+            "judgement",
+            "score",
+            pl.lit("likeness").alias("method"),
+            "reason",
+            pl.lit(None).alias("shared"),
+        )
+        texts = {"reason": pl.String, "shared": pl.String}
+        every = pl.concat([shared.cast(texts), alike.cast(texts)])  # type: ignore[arg-type]
+        every = every.unique(["left", "right"], keep="first", maintain_order=True)
+        numbers = self._rows["row"]
+        return every.select(
+            numbers.gather(every["left"]).alias("left_row"),
+            numbers.gather(every["right"]).alias("right_row"),
+            "judgement",
+            "score",
+            "method",
+            "reason",
+            "shared",
+        ).cast(JUDGED)  # type: ignore[arg-type]
+
+
+def _renumbered(pairs: pl.DataFrame, numbers: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of these records by `left` and `right`, their local numbers, left the smaller."""
+    left, right = (numbers.rename({"row": f"{side}_row", "local": side}) for side in ("left", "right"))
+    found = pairs.join(left, on="left_row").join(right, on="right_row").filter(pl.col("left") != pl.col("right"))
+    return found.with_columns(left=pl.min_horizontal("left", "right"), right=pl.max_horizontal("left", "right")).drop(
+        "left_row", "right_row"
     )
 
 
@@ -76,31 +254,3 @@ def _points(rows: pl.DataFrame, kind: str) -> Iterator[tuple[float, float] | Non
     for latitude, longitude in rows.select("latitude", "longitude").iter_rows():
         known = kind == "venue" and latitude is not None and longitude is not None
         yield (latitude, longitude) if known else None
-
-
-def _members(rows: pl.DataFrame, strong: pl.DataFrame, clusters: Clusters, kind: str) -> pl.DataFrame:
-    rank = {scheme: position for position, scheme in enumerate(LINKING[kind])}
-    how = (
-        strong.sort(pl.col("scheme").replace_strict(rank, default=None, return_dtype=pl.Int64))
-        .unique("local", keep="first", maintain_order=True)
-        .select("local", linked_by="scheme")
-    )
-    root = rows["row"].gather(clusters.root).alias("cluster")
-    placed = rows.with_columns(root).join(how, on="local", how="left", maintain_order="left")
-    stands = ~pl.col("embedded") | pl.col("linked_by").is_not_null()
-    own = placed.filter(stands).with_columns(pl.col("linked_by").fill_null("record"))
-    named = _by_name(own, placed.filter(~stands), kind)
-    return pl.concat([own.select(list(MEMBERS)), named]).cast(MEMBERS)  # type: ignore[arg-type]
-
-
-def _by_name(own: pl.DataFrame, mentioned: pl.DataFrame, kind: str) -> pl.DataFrame:
-    """Link mentions without identifier to the one entity of that name (venues: and city)."""
-    key = ["name_key", "city_key"] if kind == "venue" else ["name_key"]
-    unique = (
-        own.group_by(key)
-        .agg(pl.col("cluster").unique())
-        .filter(pl.col("cluster").list.len() == 1)
-        .select(*key, pl.col("cluster").list.first())
-    )
-    found = mentioned.drop("cluster", "linked_by").join(unique, on=key)
-    return found.select("row", "cluster", pl.lit("name").alias("linked_by"))

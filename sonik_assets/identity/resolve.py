@@ -1,153 +1,232 @@
-"""The stage: staging -> identifiers, clusters, entity ids, event keys, visitors; one transaction, one lock.
+"""The stage: what sources say -> identifiers, clusters, entity ids, event keys, visitors; one lock, one transaction.
 
-The order only; each step is a pure module of its own, reading and writing is in `store.py`.
+The order only; each step is a module of its own. Venues, organizations, artists, brands and people come first, then
+events, which are known by their venue, then visitors, who are known by the person.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from time import perf_counter
+from typing import Any
 
 import polars as pl
 import psycopg
+from psycopg import sql
 
 from resources.errors import TerminalError
 from resources.places import Places
-from resources.stores.tables import Counts
-from sonik_assets.identity import events, store, visitors
+from resources.stores import tables
+from sonik_assets.identity import guard, happenings, holdings, inbox, matchers, memory, phase, places, visiting
+from sonik_assets.identity.candidates import Matchers
+from sonik_assets.identity.holdings import Seen
 from sonik_assets.identity.identifiers import MENTIONS, REF, identifiers, prepare
-from sonik_assets.identity.linking import link_mentions
-from sonik_assets.identity.places import Found, look_up, uncontradicted
-from sonik_assets.identity.settle import entity_map, redirects, settle
+from sonik_assets.identity.phase import Outcome, Said
+from sonik_assets.identity.schemes import PHASES, RULES
 from sonik_assets.identity.tables import ensure_tables, lock
+
+REFRESHED = 500
+"""Places ids of twelve months that a run checks, of those looked up and of those that sources state."""
 
 
 @dataclass(frozen=True)
+class Options:
+    """How to resolve. `full`: read everything again. `trial`: undo it all at the end, to see what it would change.
+
+    `matchers`: others than those in use; empty: by identifiers alone. `acknowledged`: by whom a run that would change
+    too much is let through.
+    """
+
+    full: bool = False
+    trial: bool = False
+    matchers: Matchers | None = None
+    acknowledged: str | None = None
+
+
+@dataclass
 class Report:
-    """What a run did: for people, in the metadata of the assets."""
+    """What a run did: for people, in the metadata of the assets. Counts are of what it looked at, `full` or not."""
 
-    mentions: int
-    unresolved: int
-    refused: dict[str, int]
-    weak: int
-    entities: dict[str, int]
-    changes: dict[str, int]
-    warnings: dict[str, int]
-    places: dict[str, int]
-    evidence: int
-    evidence_unused: int
-    written: dict[str, Counts] = field(default_factory=dict)
+    full: bool
+    mentions: int = 0
+    scope: int = 0
+    unresolved: int = 0
+    weak: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+    entities: Mapping[str, int] = field(default_factory=dict)
+    changes: Mapping[str, int] = field(default_factory=dict)
+    warnings: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+    judged: Mapping[str, int] = field(default_factory=dict)
+    written: dict[str, tables.Counts] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    evidence: int = 0
+    evidence_unused: int = 0
+    held: Sequence[str] = ()
+    outcomes: Sequence[Outcome] = ()
 
 
-def resolve(connection: psycopg.Connection, places: Places | None = None) -> Report:
-    """Resolve everything and commit. Raises TerminalError where staging is missing or has become empty."""
-    with connection.transaction():
-        ensure_tables(connection)
-        lock(connection)
-        return _resolve(connection, places)
+def resolve(connection: psycopg.Connection, register: Places | None = None, options: Options | None = None) -> Report:
+    """Resolve what is new or changed, or everything, and commit; a run that would change too much is held instead.
+
+    Raises TerminalError where staging is missing or has become empty.
+    """
+    options = options or Options()
+    register = None if options.trial else register
+    with _alone(connection):
+        with connection.transaction():
+            ensure_tables(connection)
+            lock(connection)
+            period = inbox.since(connection, _rules(connection), full=options.full)
+            seen = _seen(connection, period)
+        # Before the transaction that decides: what was paid for is kept, and nobody waits for the register.
+        refreshed = places.refresh(connection, register, limit=REFRESHED, stated=REFRESHED)
+        found = places.look_up(connection, seen.mentions, register)
+        report = Report(full=period.at is None, mentions=seen.mentions.height, refused=seen.refused)
+        counted = ("asked", "ambiguous", "doubtful", "unknown", "waiting")
+        report.places = {name: getattr(found, name) for name in counted} | {"moved": refreshed.moved}
+        stated = holdings.with_places(seen.stated, seen.mentions, found.ids)
+        try:
+            with connection.transaction(force_rollback=options.trial):
+                lock(connection)
+                _resolve(connection, period, Seen(seen.mentions, stated, seen.gone, seen.refused), report, options)
+        except guard.HeldError as held:
+            report.held = guard.hold(connection, held)
+            report.written = dict.fromkeys(report.written, tables.Counts())
+        return report
 
 
-def _resolve(connection: psycopg.Connection, places: Places | None) -> Report:
-    before = store.before(connection)
-    mentions = prepare(store.staging(connection, "mentions", MENTIONS))
-    happenings = store.staging(connection, "event_mentions", events.EVENT_MENTIONS)
-    evidence = store.staging(connection, "visitor_evidence", visitors.EVIDENCE)
-    _guard(before, mentions)
-    mint = partial(store.mint, connection)
-    found = look_up(connection, mentions, places)
-    known, refused = _known(mentions, found)
-    linked = link_mentions(mentions, known.select("row", "scheme", "value"))
-    known = _mark_weak(known, linked.weak)
-    things = settle(before.part(event=False), mentions, linked.members, known.filter(~pl.col("weak")), mint)
-    times = events.event_times(_with_venue(happenings, things.members), _venues(mentions, things.members))
-    shows = _as_mentions(happenings, times)
-    shows_known = _known_keys(shows)
-    joined = link_mentions(shows, shows_known.select("row", "scheme", "value"))
-    happened = settle(before.part(event=True), shows, joined.members, shows_known, mint)
-    decided = store.Decided(
-        identifiers=pl.concat([part.drop("row", "first_seen_at") for part in (known, shows_known)]),
-        entity_map=entity_map(before, pl.concat([mentions.select(REF), shows.select(REF)]), things, happened),
-        entities=pl.concat([things.entities, happened.entities]),
-        redirects=redirects(before, things, happened),
-        event_times=times.join(happened.members.select(*REF, "entity_id"), on=list(REF)),
-        visitors=_visitors(evidence, things.members),
-        changes=[*things.moves.changes, *happened.moves.changes],
-    )
-    written = store.write(connection, decided)
-    return Report(
-        mentions=mentions.height + happenings.height,
-        unresolved=mentions.height - things.members.height,
-        refused=refused,
-        weak=linked.weak.height,
-        entities=_count(decided.entities["entity_type"]),
-        changes=dict(Counter(change.kind for change in decided.changes)),
-        warnings=_count(times["warning"].drop_nulls()),
-        places={"asked": found.asked, "ambiguous": found.ambiguous, "unknown": found.unknown},
-        evidence=evidence.height,
-        evidence_unused=_unused(evidence, decided.visitors),
-        written=written,
-        rows={name: getattr(decided, name).height for name in ("identifiers", "entity_map", "visitors")},
-    )
+def settle_judged(connection: psycopg.Connection, refs: Sequence[str]) -> Report:
+    """Resolve what people just judged, inside the caller's transaction; `refs`: source/table/record_id."""
+    report = Report(full=False)
+    lock(connection)
+    touched = memory.refs(connection, refs)
+    nothing = Seen(*prepared_nothing(), touched.select(REF).clear(), {})
+    _run(connection, inbox.nothing(), nothing, touched, report, None)
+    return report
 
 
-def _guard(before: store.Before, mentions: pl.DataFrame) -> None:
-    if before.entities.height and not mentions.height:
+def prepared_nothing() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return no mentions and no identifiers, with their columns."""
+    columns: dict[str, Any] = {**MENTIONS, **inbox.EXTRA}
+    empty = prepare(pl.DataFrame(schema=columns))
+    return empty, identifiers(empty)[0]
+
+
+def _seen(connection: psycopg.Connection, period: inbox.Since) -> Seen:
+    rows = inbox.read(connection, "mentions", {**MENTIONS, **inbox.EXTRA}, period)
+    if rows.is_empty():
+        _refuse_emptiness(connection)
+    mentions = prepare(rows)
+    stated, refused = identifiers(mentions)
+    return Seen(mentions, stated, inbox.gone(connection, period, events=False), refused)
+
+
+def _resolve(connection: psycopg.Connection, period: inbox.Since, seen: Seen, report: Report, options: Options) -> None:
+    touched = pl.DataFrame(schema=memory.TOUCHED)
+    outcomes = _run(connection, period, seen, touched, report, options.matchers)
+    allowed = options.acknowledged or guard.acknowledged(connection)
+    if not allowed and not options.trial:
+        guard.judge(connection, outcomes)
+    guard.passed(connection, allowed)
+    inbox.mark_seen(connection, period, _rules(connection))
+
+
+def _run(
+    connection: psycopg.Connection,
+    period: inbox.Since,
+    seen: Seen,
+    touched: pl.DataFrame,
+    report: Report,
+    given: Matchers | None,
+) -> list[Outcome]:
+    full = period.at is None
+    held = holdings.live(connection, list(PHASES[0]), seen, full=full)
+    reached = pl.concat([touched, held.aliased])
+    said = Said(PHASES[0], seen.mentions, seen.stated, held.rows, seen.gone, reached, full)
+    things = phase.run(connection, said, given)
+    places.mark_verified(connection)
+    started = perf_counter()
+    again = [] if full else visiting.changed(connection, period)
+    happened = happenings.read(connection, period)
+    gone = inbox.gone(connection, period, events=True)
+    shows = Seen(happened.mentions, happened.identifiers, gone, {})
+    keys = holdings.live(connection, list(PHASES[1]), shows, full=full)
+    report.seconds["events.read"] = round(perf_counter() - started, 3)
+    said = Said(PHASES[1], shows.mentions, shows.stated, keys.rows, gone, touched, full)
+    events = phase.run(connection, said, given)
+    started = perf_counter()
+    times = happenings.write_times(connection, happened.times, full=full)
+    visited, report.evidence, report.evidence_unused = visiting.follow(connection, period, again)
+    report.seconds["visitors"] = round(perf_counter() - started, 3)
+    _tell(connection, report, things, events, happened)
+    report.written |= {"event_times": times, "visitors": visited}
+    return [things, events]
+
+
+def _tell(
+    connection: psycopg.Connection, report: Report, things: Outcome, events: Outcome, happened: happenings.Happenings
+) -> None:
+    outcomes = (things, events)
+    report.outcomes = outcomes
+    report.mentions += happened.mentions.height
+    report.scope = sum(each.scope for each in outcomes)
+    report.unresolved = sum(each.unresolved for each in outcomes)
+    report.weak = sum(each.linked.weak.height for each in outcomes)
+    counted = connection.execute("select entity_type, count(*) from identity.entities group by 1 order by 2 desc")
+    report.entities = dict(counted.fetchall())
+    report.changes = Counter(change.kind for each in outcomes for change in each.settled.moves.changes)
+    report.judged = Counter(verdict for each in outcomes for verdict in each.judged["judgement"])
+    report.rows = {name: _count(connection, name) for name in ("identifiers", "entity_map", "visitors")}
+    report.warnings = Counter(happened.times["warning"].drop_nulls())
+    for name, each in (("things", things), ("events", events)):
+        report.seconds |= {f"{name}.{step}": seconds for step, seconds in each.seconds.items()}
+        for table, counts in each.written.items():
+            report.written[table] = _sum(report.written.get(table, tables.Counts()), counts)
+
+
+def _count(connection: psycopg.Connection, table: str) -> int:
+    (rows,) = connection.execute(
+        sql.SQL("select count(*) from {}").format(sql.Identifier("identity", table))
+    ).fetchone() or (0,)
+    return int(rows)
+
+
+def _sum(one: tables.Counts, other: tables.Counts) -> tables.Counts:
+    return tables.Counts(one.inserted + other.inserted, one.updated + other.updated, one.deleted + other.deleted)
+
+
+def _refuse_emptiness(connection: psycopg.Connection) -> None:
+    (live,) = connection.execute("select count(*) from identity.entities").fetchone() or (0,)
+    said = connection.execute("select exists (select from staging.mentions)").fetchone()
+    if live and not (said and said[0]):
         raise TerminalError(
-            f"staging.mentions is empty though {before.entities.height} entities live:"
+            f"staging.mentions is empty though {live} entities live:"
             " check the sources and the staging models, then run again"
         )
 
 
-def _known(mentions: pl.DataFrame, found: Found) -> tuple[pl.DataFrame, dict[str, int]]:
-    normal, refused = identifiers(mentions)
-    looked_up = uncontradicted(found.ids, normal, mentions)
-    known = pl.concat([normal, looked_up]).unique(maintain_order=True)
-    return known.join(mentions.select("row", *REF, "entity_type", "first_seen_at"), on="row"), refused
+_VIEWS = "select md5(string_agg(definition, '' order by viewname)) from pg_views where schemaname = 'staging'"
 
 
-def _mark_weak(known: pl.DataFrame, weak: pl.DataFrame) -> pl.DataFrame:
-    marked = known.join(weak.with_columns(weak=True), on=["entity_type", "scheme", "value"], how="left")
-    return marked.with_columns(pl.col("weak").fill_null(value=False))
+def _rules(connection: psycopg.Connection) -> str:
+    """Return by what records are read and compared: another rule, view or matcher means that all are read again."""
+    used = matchers.versions(connection)
+    views = connection.execute(_VIEWS).fetchone()
+    return " ".join([RULES, str(views and views[0]), *(used[kind] for kind in sorted(used))])
 
 
-def _venues(mentions: pl.DataFrame, members: pl.DataFrame) -> dict[str, events.Venue]:
-    return events.venues(mentions, members.select("row", "entity_id"))
-
-
-def _with_venue(happenings: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    venues = members.filter(pl.col("entity_type") == "venue").select(*REF, venue_id="entity_id")
-    at = ["venue_source", "venue_table", "venue_record_id"]
-    return happenings.join(venues, left_on=at, right_on=list(REF), how="left")
-
-
-def _as_mentions(happenings: pl.DataFrame, times: pl.DataFrame) -> pl.DataFrame:
-    """Give events the columns of prepared mentions: each is a record of its own, linked by its key alone."""
-    own = happenings.select(*REF, "first_seen_at", entity_type=pl.lit("event"), embedded=pl.lit(value=False))
-    empty = {"name_key": pl.String, "city_key": pl.String, "latitude": pl.Float64, "longitude": pl.Float64}
-    return (
-        own.join(times.select(*REF, "event_key"), on=list(REF))
-        .sort(REF)
-        .with_columns(pl.lit(None, kind).alias(name) for name, kind in empty.items())
-        .with_row_index("row")
-    )
-
-
-def _known_keys(shows: pl.DataFrame) -> pl.DataFrame:
-    keyed = shows.filter(pl.col("event_key").is_not_null())
-    scheme, weak = pl.lit("event_key").alias("scheme"), pl.lit(value=False).alias("weak")
-    return keyed.select("row", scheme, pl.col("event_key").alias("value"), *REF, "entity_type", "first_seen_at", weak)
-
-
-def _visitors(evidence: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
-    users = members.filter((pl.col("source") == "mongo") & (pl.col("table_name") == "users"))
-    return visitors.spans(evidence).join(users.select("entity_id", user_record="record_id"), on="user_record")
-
-
-def _unused(evidence: pl.DataFrame, found: pl.DataFrame) -> int:
-    """Count evidence of users that are no records; what merely repeats a known link is not lost."""
-    key = ["anonymous_id", "user_record"]
-    return evidence.join(found.select(key).unique(), on=key, how="anti").height
-
-
-def _count(values: pl.Series) -> dict[str, int]:
-    return dict(Counter(values.to_list()).most_common())
+@contextmanager
+def _alone(connection: psycopg.Connection) -> Iterator[None]:
+    """Hold the lock of identity decisions over several transactions; a second run waits."""
+    name = "hashtext('sonik.identity.run')"
+    connection.commit()
+    before, connection.autocommit = connection.autocommit, True  # each transaction of the run is one of its own
+    connection.execute(f"select pg_advisory_lock({name})")
+    try:
+        yield
+    finally:
+        connection.execute(f"select pg_advisory_unlock({name})")
+        connection.autocommit = before

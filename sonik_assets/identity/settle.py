@@ -3,16 +3,38 @@
 Pure but for the minting of ids, which the caller passes in. The rules of ids are in `entity_ids.py`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import polars as pl
 
-from sonik_assets.identity.entity_ids import Assignment, assign
+from sonik_assets.identity.entity_ids import Assignment, Past, assign
 from sonik_assets.identity.identifiers import REF
 from sonik_assets.identity.linking import canonical_ids, with_own_id
-from sonik_assets.identity.store import Before
+
+MAP = {**dict.fromkeys((*REF, "entity_id", "entity_type", "linked_by"), pl.String), "attached": pl.Boolean}
+"""Columns of identity.entity_map."""
+ENTITIES = {
+    **dict.fromkeys(("entity_id", "entity_type", "canonical_scheme", "canonical_id"), pl.String),
+    "first_seen_at": pl.Datetime("us", "UTC"),
+}
+REDIRECTS = dict.fromkeys(("old_id", "new_id", "reason"), pl.String)
+
+
+@dataclass(frozen=True)
+class Before:
+    """What was decided of the records in scope (deleted ones too), and of the entities they were.
+
+    `entity_map`: MAP; `entities`: ENTITIES; `claimed`: entity ids; `former`: ref, old_id (latest first);
+    `live`: entity type -> how many entities there are in all.
+    """
+
+    entity_map: pl.DataFrame
+    entities: pl.DataFrame
+    claimed: frozenset[str]
+    former: pl.DataFrame
+    live: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -31,39 +53,49 @@ def settle(
     strong: pl.DataFrame,
     mint: Callable[[int], Sequence[str]],
 ) -> Settled:
-    """Give the clusters (`members`: row, cluster, linked_by) of prepared records their entities."""
+    """Give the clusters (`members`: row, cluster, linked_by) of records their entities.
+
+    records: row, REF, entity_type, first_seen_at; strong: row, entity_type, scheme, value that name a thing.
+    """
     rows = records.select("row", *REF, "entity_type", "first_seen_at").join(members, on="row")
     rows = rows.sort("cluster", "row")
     clusters = rows.group_by("cluster", maintain_order=True).agg(_ref().alias("refs"))
-    previous = dict(before.entity_map.select(_ref(), "entity_id").iter_rows())
-    moves = assign(clusters["refs"].to_list(), previous, set(before.entities["entity_id"]), mint)
+    moves = assign(clusters["refs"].to_list(), _past(before), mint)
     ids = clusters.select("cluster", pl.Series("entity_id", moves.ids, pl.String))
     rows = rows.join(ids, on="cluster")
     named = canonical_ids(strong.select("row", "entity_type", "scheme", "value"), members)
     entities = _first_seen(rows, before).join(named.join(ids, on="cluster"), on="entity_id", how="left")
-    columns = ["entity_id", "entity_type", "canonical_scheme", "canonical_id", "first_seen_at"]
     return Settled(
         rows.select(*REF, "row", "entity_type", "entity_id", "linked_by"),
-        with_own_id(entities).select(columns),
+        with_own_id(entities).select(list(ENTITIES)),
         moves,
     )
 
 
-def entity_map(before: Before, present: pl.DataFrame, *parts: Settled) -> pl.DataFrame:
-    """Return the map: the members, and deleted records (not `present`) with the id they would come back to."""
-    moved = {old: new for part in parts for old, new in part.moves.redirects.items()}
-    gone = before.entity_map.join(present, on=list(REF), how="anti")
-    gone = gone.with_columns(pl.col("entity_id").replace(moved))
-    columns = [*REF, "entity_id", "entity_type", "linked_by"]
-    return pl.concat([*(part.members.select(columns) for part in parts), gone.select(columns)])
+def entity_map(before: Before, present: pl.DataFrame, settled: Settled, attached: pl.DataFrame) -> pl.DataFrame:
+    """Return MAP: the members, what is attached to them, and deleted records with the id they would come back to.
+
+    `present`: REF of the records that exist; `attached`: REF, entity_type, entity_id, linked_by.
+    """
+    gone = before.entity_map.join(present, on=list(REF), how="anti").filter(~pl.col("attached"))
+    gone = gone.with_columns(pl.col("entity_id").replace(settled.moves.redirects))
+    parts = (
+        settled.members.with_columns(attached=pl.lit(value=False)),
+        attached.with_columns(attached=pl.lit(value=True)),
+        gone,
+    )
+    return pl.concat([part.select(list(MAP)) for part in parts])
 
 
-def redirects(before: Before, *parts: Settled) -> pl.DataFrame:
-    """Return all redirects, none of them to an id that is redirected itself."""
-    moved = {old: new for part in parts for old, new in part.moves.redirects.items()}
-    old = before.redirects.filter(~pl.col("old_id").is_in(list(moved)))
-    new = pl.DataFrame(list(moved.items()), {"old_id": pl.String, "new_id": pl.String}, orient="row")
-    return pl.concat([old.with_columns(pl.col("new_id").replace(moved)), new.with_columns(reason=pl.lit("merged"))])
+def _past(before: Before) -> Past:
+    standing = before.entity_map.filter(~pl.col("attached"))
+    former = before.former.group_by("ref", maintain_order=True).agg("old_id")
+    return Past(
+        dict(standing.select(_ref(), "entity_id").iter_rows()),
+        set(before.entities["entity_id"]),
+        before.claimed,
+        dict(former.iter_rows()),
+    )
 
 
 def _first_seen(rows: pl.DataFrame, before: Before) -> pl.DataFrame:

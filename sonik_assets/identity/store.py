@@ -1,72 +1,61 @@
-"""Reads what identity knew and what the sources say now; writes what it has decided, only where it differs.
+"""Reads what identity decided before of the records in scope; writes what it decides now, only where it differs.
 
 SQL and shapes only: the rules are in the pure modules, their order in `resolve.py`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 import psycopg
 from psycopg import sql
 
-from resources.errors import TerminalError
 from resources.stores import tables
-from resources.stores.copy import copy_frame
-from sonik_assets.identity.entity_ids import Change
+from resources.stores.copy import copy_frame, copy_out
+from sonik_assets.identity.entity_ids import Assignment
 from sonik_assets.identity.identifiers import REF
+from sonik_assets.identity.memory import IN_SCOPE, select
+from sonik_assets.identity.settle import ENTITIES, MAP, Before
 
-_CASTS = {pl.String: "text", pl.Float64: "float8", pl.Boolean: "boolean"}
-_MAP = {**dict.fromkeys((*REF, "entity_id", "entity_type", "linked_by"), pl.String)}
-_ENTITIES = {
-    **dict.fromkeys(("entity_id", "entity_type", "canonical_scheme", "canonical_id"), pl.String),
-    "first_seen_at": pl.Datetime("us", "UTC"),
-}
-_REDIRECTS = dict.fromkeys(("old_id", "new_id", "reason"), pl.String)
-
-
-@dataclass(frozen=True)
-class Before:
-    """The tables `entity_map` (deleted records too), `entities` and `redirects` as they were."""
-
-    entity_map: pl.DataFrame
-    entities: pl.DataFrame
-    redirects: pl.DataFrame
-
-    def part(self, *, event: bool) -> "Before":
-        """Return the map and entities of events only, or of everything else."""
-        kept = (pl.col("entity_type") == "event") == event
-        return Before(self.entity_map.filter(kept), self.entities.filter(kept), self.redirects)
+_OF_SCOPE = sql.SQL(
+    "t.entity_id in (select m.entity_id from identity.entity_map as m"
+    " inner join scope using (source, table_name, record_id) where not m.attached)"
+)
+_CLAIMED = sql.SQL("""
+select distinct m.entity_id::text from identity.entity_map as m
+inner join scope using (source, table_name, record_id)
+inner join lateral (
+    select status from ops.claims as c where c.entity_ref = scope.ref order by c.at desc, c.id limit 1
+) as latest on latest.status in ('claimed', 'pending')
+""")
+# The ids that records in scope had and that were merged away into the one they have.
+_FORMER = sql.SQL("""
+select m.entity_type || '/' || scope.ref, v.old_id::text from scope
+inner join identity.entity_map as m using (source, table_name, record_id)
+inner join identity.moves as v using (source, table_name, record_id)
+inner join identity.redirects as r on r.old_id = v.old_id and r.new_id = m.entity_id
+order by 1, v.id desc
+""")
 
 
 @dataclass(frozen=True)
 class Decided:
-    """The tables as they shall be, and the history rows of this run."""
+    """What one phase of a run decided of the records in scope: tables as they shall be, and the moves of ids."""
 
-    identifiers: pl.DataFrame
     entity_map: pl.DataFrame
     entities: pl.DataFrame
-    redirects: pl.DataFrame
-    event_times: pl.DataFrame
-    visitors: pl.DataFrame
-    changes: Sequence[Change]
-
-
-def staging(connection: psycopg.Connection, name: str, columns: Mapping[str, Any]) -> pl.DataFrame:
-    """Return the columns of a staging relation. Raises TerminalError where dbt has not built it."""
-    try:
-        return _select(connection, f"staging.{name}", columns)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        raise TerminalError(f"staging.{name} does not exist: build the dbt staging models first") from error
+    moves: Assignment
 
 
 def before(connection: psycopg.Connection) -> Before:
-    """Return what earlier runs decided."""
+    """Return what earlier runs decided of the records in scope."""
+    claims = connection.execute("select to_regclass('ops.claims') is not null").fetchone()
+    claimed = connection.execute(_CLAIMED).fetchall() if claims and claims[0] else []
     return Before(
-        _select(connection, "identity.entity_map", _MAP),
-        _select(connection, "identity.entities", _ENTITIES),
-        _select(connection, "identity.redirects", _REDIRECTS),
+        select(connection, "entity_map", MAP, IN_SCOPE),
+        select(connection, "entities", ENTITIES, _OF_SCOPE),
+        frozenset(row[0] for row in claimed),
+        copy_out(connection, _FORMER, {"ref": pl.String, "old_id": pl.String}),
+        dict(connection.execute("select entity_type, count(*) from identity.entities group by 1").fetchall()),
     )
 
 
@@ -76,39 +65,63 @@ def mint(connection: psycopg.Connection, count: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def write(connection: psycopg.Connection, decided: Decided) -> dict[str, tables.Counts]:
+def write(connection: psycopg.Connection, before: Before, decided: Decided) -> dict[str, tables.Counts]:
     """Write it all inside the caller's transaction; return the rows written by table."""
-    visitor = ("anonymous_id", "user_record", "evidence_at")
+    _remember_moves(connection, before.entity_map, decided.entity_map)
+    # Before the map forgets which entities were in scope.
+    ids = sql.Literal(before.entities["entity_id"].to_list())
+    touched = sql.SQL("t.entity_id = any({}::uuid[])").format(ids)
     written = {
-        "identifiers": tables.sync(
+        "entities": tables.sync(
+            connection, "identity.entities", ["entity_id"], decided.entities, delete=True, within=touched
+        ),
+        "entity_map": tables.sync(
             connection,
-            "identity.identifiers",
-            [*REF, "scheme", "value"],
-            decided.identifiers,
-            delete=False,
-            retire="valid_to",
-        )
+            "identity.entity_map",
+            REF,
+            decided.entity_map,
+            delete=True,
+            touch=["linked_at"],
+            within=IN_SCOPE,
+        ),
     }
-    for name, key, frame, delete, touch in (
-        ("entity_map", REF, decided.entity_map, True, ["linked_at"]),
-        ("entities", ["entity_id"], decided.entities, True, []),
-        ("redirects", ["old_id"], decided.redirects, False, []),
-        ("event_times", REF, decided.event_times, True, []),
-        ("visitors", visitor, decided.visitors, True, ["linked_at"]),
-    ):
-        written[name] = tables.sync(connection, f"identity.{name}", key, frame, delete=delete, touch=touch)
-    if decided.changes:
-        rows = [(change.kind, change.entity_id, change.new_id) for change in decided.changes]
-        frame = pl.DataFrame(rows, dict.fromkeys(("kind", "entity_id", "new_id"), pl.String), orient="row")
-        with connection.cursor() as cursor:
-            copy_frame(cursor, sql.Identifier("unified", "changes"), frame)
+    _redirect(connection, decided.moves)
+    _history(connection, decided.moves)
     return written
 
 
-def _select(connection: psycopg.Connection, relation: str, columns: Mapping[str, Any]) -> pl.DataFrame:
-    parts = [
-        sql.SQL("{}::{}").format(sql.Identifier(name), sql.SQL(_CASTS.get(kind, "timestamptz")))
-        for name, kind in columns.items()
-    ]
-    query = sql.SQL("select {} from {}").format(sql.SQL(", ").join(parts), sql.Identifier(*relation.split(".")))
-    return tables.read(connection, query, columns)
+def _remember_moves(connection: psycopg.Connection, old: pl.DataFrame, new: pl.DataFrame) -> None:
+    was = old.filter(~pl.col("attached")).select(*REF, old_id="entity_id")
+    moved = new.filter(~pl.col("attached")).join(was, on=list(REF)).filter(pl.col("entity_id") != pl.col("old_id"))
+    if moved.height:
+        with connection.cursor() as cursor:
+            frame = moved.select(*REF, "old_id", new_id="entity_id").sort(REF)
+            copy_frame(cursor, sql.Identifier("identity", "moves"), frame)
+
+
+def _redirect(connection: psycopg.Connection, moves: Assignment) -> None:
+    """Add redirects; none leads to an id that is redirected itself, none from an id that lives again."""
+    if moves.restored:
+        connection.execute("delete from identity.redirects where old_id = any(%s::uuid[])", [sorted(moves.restored)])
+    if not moves.redirects:
+        return
+    bound = {"old": list(moves.redirects), "new": list(moves.redirects.values())}
+    connection.execute(
+        "update identity.redirects as r set new_id = m.new_id"
+        " from unnest(%(old)s::uuid[], %(new)s::uuid[]) as m (old_id, new_id) where r.new_id = m.old_id",
+        bound,
+    )
+    connection.execute(
+        "insert into identity.redirects (old_id, new_id, reason)"
+        " select old_id, new_id, 'merged' from unnest(%(old)s::uuid[], %(new)s::uuid[]) as m (old_id, new_id)"
+        " on conflict (old_id) do update set new_id = excluded.new_id, at = now()",
+        bound,
+    )
+
+
+def _history(connection: psycopg.Connection, moves: Assignment) -> None:
+    if moves.changes:
+        rows = [(change.kind, change.entity_id, change.new_id) for change in moves.changes]
+        frame = pl.DataFrame(rows, dict.fromkeys(("kind", "entity_id", "new_id"), pl.String), orient="row")
+        with connection.cursor() as cursor:
+            copy_frame(cursor, sql.Identifier("unified", "changes"), frame)

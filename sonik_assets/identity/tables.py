@@ -47,6 +47,81 @@ create table if not exists identity.visitors (
     linked_at timestamptz not null default now(),
     primary key (anonymous_id, user_record, evidence_at)
 );
+-- What resolution remembers of each mention: which comparable profile it has (`key`: of a record of its own its ref).
+create table if not exists identity.mentions (
+    source text not null, table_name text not null, record_id text not null,
+    ref text not null generated always as (source || '/' || table_name || '/' || record_id) stored unique,
+    entity_type text not null, embedded boolean not null, key text not null,
+    first_seen_at timestamptz, updated_at timestamptz,
+    primary key (source, table_name, record_id)
+);
+create index if not exists mentions_key on identity.mentions (key);
+-- What a matcher compares, normalised; lists are texts, one value a line. `blocks`: where to look for its like.
+create table if not exists identity.profiles (
+    key text primary key, entity_type text not null, embedded boolean not null, source text not null,
+    name text, name_key text, address text, city_key text, country_code text, postcode text,
+    latitude double precision, longitude double precision,
+    phones text, domains text, handles text, emails text, category text, genres text, lineup text,
+    birth_date text, night text, starts_at timestamptz, marker text, url text,
+    blocks text[] not null default '{}'
+);
+create index if not exists profiles_name on identity.profiles (entity_type, name_key);
+create index if not exists profiles_blocks on identity.profiles using gin (blocks) with (fastupdate = off);
+-- How alike two profiles are by the matcher in use, where it is enough to ask a person or more.
+create table if not exists identity.candidates (
+    left_key text not null, right_key text not null, entity_type text not null, probability double precision not null,
+    primary key (left_key, right_key), check (left_key < right_key)
+);
+create index if not exists candidates_right on identity.candidates (right_key);
+-- Released matchers are never changed; the newest adopted one of a kind is in use.
+create table if not exists identity.matchers (
+    version text primary key, kind text not null, payload bytea not null,
+    made_at timestamptz not null default now(), adopted_at timestamptz
+);
+create table if not exists identity.judgements (
+    id uuid primary key default uuidv7(), entity_type text not null,
+    left_ref text not null, right_ref text not null check (left_ref < right_ref),
+    judgement text not null check (judgement in ('same', 'different', 'unsure')),
+    score double precision not null, method text not null, explanation jsonb not null default '{}',
+    decided_by text not null, decided_at timestamptz not null default now(), retired_at timestamptz
+);
+create unique index if not exists judgements_live on identity.judgements (left_ref, right_ref) where retired_at is null;
+create index if not exists judgements_right on identity.judgements (right_ref) where retired_at is null;
+-- Two values of one scheme that are one thing's: a renamed handle, a refreshed or duplicate place.
+create table if not exists identity.aliases (
+    scheme text not null, value text not null, alias_of text not null, reason text not null,
+    at timestamptz not null default now(), primary key (scheme, value), check (value <> alias_of)
+);
+-- Every time a record went from one entity to another: what a split restores, and what history shows.
+create table if not exists identity.moves (
+    id bigint generated always as identity primary key,
+    source text not null, table_name text not null, record_id text not null,
+    old_id uuid not null, new_id uuid not null, at timestamptz not null default now()
+);
+create index if not exists moves_record on identity.moves (source, table_name, record_id);
+-- Runs that would have changed too much; the last one waits until someone acknowledges it.
+create table if not exists identity.held (
+    id uuid primary key default uuidv7(), at timestamptz not null default now(), reasons jsonb not null,
+    worst jsonb not null, acknowledged_by text, acknowledged_at timestamptz, closed_at timestamptz
+);
+-- Entities over the cap of records that someone let through.
+create table if not exists identity.large (
+    entity_id uuid primary key, accepted_by text not null, at timestamptz not null default now()
+);
+-- Up to which change of the raw tables resolution has seen everything.
+create table if not exists identity.seen (
+    one boolean primary key default true check (one), until timestamptz not null, rules text not null
+);
+alter table identity.identifiers alter column weak set default false;
+-- `reused_from`: given up by that record and taken by another, differently named: it links nothing until someone looks.
+alter table identity.identifiers add column if not exists name_key text, add column if not exists reused_from text;
+alter table identity.event_times add column if not exists marker text, add column if not exists name_hash text,
+    add column if not exists series text;
+alter table identity.entity_map add column if not exists attached boolean not null default false;
+create index if not exists identifiers_reused_from on identity.identifiers (reused_from)
+    where reused_from is not null;
+create index if not exists identifiers_value on identity.identifiers (scheme, value);
+
 create table if not exists unified.changes (
     seq bigint generated always as identity primary key,
     kind text not null check (kind in ('created', 'merged', 'split', 'tombstoned')),
@@ -59,7 +134,10 @@ _LOCK = "select pg_advisory_xact_lock(hashtext('sonik.identity'))"
 
 def ensure_tables(connection: psycopg.Connection) -> None:
     """Create what is missing; changes nothing that exists."""
-    connection.execute(_TABLES)
+    from sonik_assets.identity import places, visitors
+
+    for statements in (_TABLES, places.TABLES, visitors.TABLES):
+        connection.execute(statements)
 
 
 def lock(connection: psycopg.Connection) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from resources.embedded import Endpoints
 from resources.embedded.urls import with_database
 from resources.errors import SonikError
-from sonik_assets.cli import read
+from sonik_assets.cli import entity, read
 from tests.serving.conftest import scene
 from tests.support.scene import OLD, Scene
 
@@ -26,6 +26,7 @@ class Sonik:
     def __init__(self) -> None:
         self.app = typer.Typer()
         read.register(self.app)
+        entity.register(self.app)
 
     def __call__(self, *words: str, width: int = 120) -> str:
         result = CliRunner().invoke(self.app, words, env={"COLUMNS": str(width)})

@@ -57,7 +57,7 @@ def test_a_broken_invariant_fails_its_check_with_a_sample(stores, world, damage,
         [*ASSETS, *CHECKS], selection=only_checks, resources={"stores": stores}, raise_on_error=False
     )
     found = {check.check_name: check for check in result.get_asset_check_evaluations() if not check.passed}
-    assert set(found) == {check}
+    assert check in found
     assert found[check].metadata["violations"].value >= 1
     assert len(found[check].metadata["sample"].value) >= 1
     assert "select" in str(found[check].metadata["sql"].value)

@@ -6,8 +6,9 @@ from itertools import count
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonik_assets.identity.clusters import link
-from sonik_assets.identity.entity_ids import assign
+from sonik_assets.identity.agreement import agree
+from sonik_assets.identity.clusters import Clusters
+from sonik_assets.identity.entity_ids import Past, assign
 from sonik_assets.identity.likeness import Likeness, kilometres
 
 SCHEMES = ("place", "domain", "handle")
@@ -16,24 +17,36 @@ RECORDS = st.lists(
 )
 
 
-def clustered(records):
+def clustered(records, apart=()):
     """Link named records, each with a value or none a scheme; return clusters as sets of positions."""
-    triples = [
-        (row, scheme, str(value))
-        for row, record in enumerate(records)
-        for scheme, value in zip(SCHEMES, record[:3], strict=True)
-        if value is not None
-    ]
+    holders = defaultdict(lambda: defaultdict(list))
+    for row, record in enumerate(records):
+        for scheme, value in zip(SCHEMES, record[:3], strict=True):
+            if value is not None:
+                holders[scheme][str(value)].append(row)
     likeness = Likeness([record[3] for record in records], [None] * len(records))
-
-    def is_shared(scheme, groups):
-        return scheme != "place" and likeness.is_shared(scheme, groups)
-
-    found = link(len(records), triples, SCHEMES, is_shared)
+    found = Clusters.of(len(records), apart)
+    weak = agree(
+        found,
+        {scheme: [item for item in values.items() if len(item[1]) > 1] for scheme, values in holders.items()},
+        {scheme: [rows[0] for rows in values.values() if len(rows) == 1] for scheme, values in holders.items()},
+        SCHEMES,
+        SCHEMES,
+        lambda scheme, groups: scheme != "place" and likeness.is_shared(scheme, groups),
+    )
+    found.settle()
     clusters = defaultdict(set)
     for row, root in enumerate(found.root):
         clusters[root].add(row)
-    return list(clusters.values()), found.weak
+    return list(clusters.values()), weak
+
+
+@given(RECORDS, st.sets(st.tuples(st.integers(0, 13), st.integers(0, 13)), max_size=5))
+@settings(max_examples=300)
+def test_what_people_keep_apart_never_meets(records, pairs):
+    apart = [(a, b) for a, b in pairs if a != b and max(a, b) < len(records)]
+    clusters, _ = clustered(records, apart)
+    assert not any({a, b} <= cluster for a, b in apart for cluster in clusters)
 
 
 @given(RECORDS, st.randoms(use_true_random=False))
@@ -94,7 +107,7 @@ def test_ids_are_never_lost(history):
         for ref, group in step.items():
             groups[group].add(ref)
         clusters = [sorted(groups[group]) for group in sorted(groups)]
-        done = assign(clusters, previous, live, mint)
+        done = assign(clusters, Past(previous, live), mint)
         assert len(set(done.ids)) == len(clusters)
         redirects = {old: done.redirects.get(new, new) for old, new in redirects.items()} | done.redirects
         previous = {ref: redirects.get(old, old) for ref, old in previous.items()}
@@ -105,16 +118,16 @@ def test_ids_are_never_lost(history):
         assert ever == live | redirects.keys() | tombstoned
         assert not live & redirects.keys()
         assert not set(redirects.values()) & redirects.keys()
-        again = assign(clusters, previous, live, mint)
+        again = assign(clusters, Past(previous, live), mint)
         assert (again.ids, again.redirects, again.changes) == (done.ids, {}, [])
 
 
 def test_changes_say_what_happened():
     mint = mint_from(count(1))
-    first = assign([["a", "b", "c"], ["d"]], {}, set(), mint)
+    first = assign([["a", "b", "c"], ["d"]], Past({}, set()), mint)
     assert first.ids == ["00000001", "00000002"]
     previous = {"a": "00000001", "b": "00000001", "c": "00000001", "d": "00000002"}
-    done = assign([["a"], ["b", "c", "d"]], previous, set(first.ids), mint)
+    done = assign([["a"], ["b", "c", "d"]], Past(previous, set(first.ids)), mint)
     assert done.ids == ["00000003", "00000001"]
     assert [(c.kind, c.entity_id, c.new_id) for c in done.changes] == [
         ("split", "00000001", "00000003"),

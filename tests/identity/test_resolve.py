@@ -4,7 +4,7 @@ import pytest
 
 from resources.errors import TerminalError
 from resources.places import Place
-from sonik_assets.identity.resolve import resolve
+from sonik_assets.identity.resolve import Options, resolve
 
 TABLES = ("identifiers", "entity_map", "entities", "redirects", "event_times", "places_cache", "visitors")
 BAR = {"name": "Bar Nébula", "city": "Ciudad de México", "country": "MX", "latitude": 19.42, "longitude": -99.16}
@@ -60,7 +60,7 @@ def test_second_run_rewrites_nothing(full):
     resolve(full.connection)
     state = {name: full.rows(f"select xmin::text, ctid::text from identity.{name} order by 2") for name in TABLES}
     changes = full.rows("select count(*) from unified.changes")
-    report = resolve(full.connection)
+    report = resolve(full.connection, options=Options(full=True))
     assert state == {
         name: full.rows(f"select xmin::text, ctid::text from identity.{name} order by 2") for name in TABLES
     }
@@ -94,14 +94,14 @@ def test_an_entity_keeps_its_id_when_it_gets_a_canonical_id(world):
 
 
 def test_a_merge_keeps_the_oldest_id_and_leaves_a_redirect(world):
-    world.mention("directus/venues/2", "venue", name="Nebula", instagram="@nebula")
+    world.mention("scraper/venue_info/a:2", "venue", name="Nebula", instagram="@nebula")
     resolve(world.connection)
     world.mention("directus/venues/1", "venue", name="Nebula", google_place_id="P1")
     resolve(world.connection)
-    old, new = world.id("directus/venues/2"), world.id("directus/venues/1")
+    old, new = world.id("scraper/venue_info/a:2"), world.id("directus/venues/1")
     world.mention("directus/venues/1", "venue", name="Nebula", google_place_id="P1", instagram="@nebula")
     resolve(world.connection)
-    assert world.id("directus/venues/1") == world.id("directus/venues/2") == old
+    assert world.id("directus/venues/1") == world.id("scraper/venue_info/a:2") == old
     assert world.rows("select old_id::text, new_id::text, reason from identity.redirects") == [(new, old, "merged")]
     assert world.rows("select kind, entity_id::text, new_id::text from unified.changes order by seq")[-1] == (
         "merged",
@@ -129,13 +129,13 @@ def test_a_deleted_record_tombstones_its_entity_and_comes_back_to_the_same_id(wo
 
 
 def test_a_split_leaves_the_id_with_most_records(world):
-    for number in (1, 2, 3):
-        world.mention(f"directus/venues/{number}", "venue", name="Nebula", instagram="@nebula")
+    for ref in ("directus/venues/1", "scraper/venue_info/a:2", "scraper/venue_info/b:3"):
+        world.mention(ref, "venue", name="Nebula", instagram="@nebula")
     resolve(world.connection)
     whole = world.id("directus/venues/1")
-    world.mention("directus/venues/1", "venue", name="Nebula", instagram="@other")
+    world.mention("directus/venues/1", "venue", name="Cueva", instagram="@other")
     resolve(world.connection)
-    assert world.id("directus/venues/2") == world.id("directus/venues/3") == whole
+    assert world.id("scraper/venue_info/a:2") == world.id("scraper/venue_info/b:3") == whole
     part = world.id("directus/venues/1")
     assert part != whole
     assert world.rows("select kind, entity_id::text, new_id::text from unified.changes order by seq")[-1] == (
@@ -178,10 +178,11 @@ def test_places_are_looked_up_once(world):
     world.mention("directus/venues/4", "venue", name="Elsewhere named", google_place_id="P1")
     places = Places()
     report = resolve(world.connection, places)
-    assert report.places == {"asked": 3, "ambiguous": 1, "unknown": 1}
+    assert report.places == {"asked": 3, "ambiguous": 1, "doubtful": 0, "unknown": 1, "waiting": 0, "moved": 0}
     assert world.id("directus/venues/1") == world.id("directus/venues/4")
     state = world.rows("select xmin::text from identity.places_cache order by 1")
-    assert resolve(world.connection, places).places == {"asked": 0, "ambiguous": 1, "unknown": 1}
+    again = resolve(world.connection, places, Options(full=True))
+    assert again.places == {"asked": 0, "ambiguous": 1, "doubtful": 0, "unknown": 1, "waiting": 0, "moved": 0}
     assert places.asked == 3
     assert world.rows("select xmin::text from identity.places_cache order by 1") == state
 

@@ -125,6 +125,15 @@ def test_generator_repeats_itself_and_the_committed_sample(tmp_path: Path) -> No
         assert list(reading.lines(committed)) == list(reading.lines(path)), committed.name
 
 
+def test_a_world_without_engagement_has_the_same_records_of_things(tmp_path: Path) -> None:
+    whole, without = build(0.05, tmp_path / "whole"), build(0.05, tmp_path / "without", engagement=False)
+    missing = {"mongo/engagement", "mongo/transactions", "mongo/tickets", "agent/sessions"}
+    assert set(whole) - set(without) == missing
+    left = digests(tmp_path / "without")
+    assert left.items() <= digests(tmp_path / "whole").items()
+    assert not any(path.partition(".")[0] in missing for path in left)
+
+
 def digests(root: Path) -> dict[str, str]:
     found = sorted(path for path in root.rglob("*") if path.is_file())
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}

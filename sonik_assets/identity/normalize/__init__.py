@@ -1,6 +1,6 @@
 """Normalisers: one raw text in, one comparable value out. Pure; each module is one kind of identifier.
 
-A text that is no such identifier raises `Refused` with the reason. Cases: docs/identity.md.
+A text that is no such identifier raises `Refused` with the reason. Cases: docs/identifiers.md.
 """
 
 

@@ -47,6 +47,7 @@ def zone_at(latitude: float | None, longitude: float | None) -> str | None:
     return None if found is None or found.startswith("Etc/") else found
 
 
+@cache
 def choose_zone(from_venue: str | None, from_market: str | None, country: str | None) -> Zone:
     """Return the zone by the venue's coordinates, else the market's, else the country's."""
     if from_venue:
@@ -63,7 +64,7 @@ def choose_zone(from_venue: str | None, from_market: str | None, country: str | 
 
 def parse_start(text: str, zone: str) -> Start:
     """Return the start; a time without offset is in `zone`. Raises Refused where the text is no time."""
-    text, place = text.strip(), ZoneInfo(zone)
+    text, place = text.strip(), _place(zone)
     if _DATE.fullmatch(text):
         day = _date(text)
         return Start(datetime.combine(day, time(), place).astimezone(UTC), day, has_time=False)
@@ -89,6 +90,10 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise Refused("time: not a date") from error
+
+
+# ZoneInfo itself keeps but the last eight.
+_place = cache(ZoneInfo)
 
 
 @cache

@@ -1,58 +1,115 @@
 """Instagram handles and profile URLs in every spelling -> `instagram.com/<handle>`.
 
-Posts, reels, stories and other pages name no account and are refused.
+Posts, reels, stories and other pages name no account and are refused; so is a text that names several.
 """
 
 import re
+from urllib.parse import unquote
+
+import polars as pl
 
 from sonik_assets.identity.normalize import Refused
+from sonik_assets.identity.normalize.links import real_link
 from sonik_assets.identity.normalize.words import word_set
 
 PREFIX = "instagram.com/"
 MAX_LENGTH = 30
 
 _URL = re.compile(
-    r"(?<![a-z0-9.-])(?:https?:)?(?://)?(?:[a-z0-9-]+\.)*instagr(?:am\.com|\.am)"
-    r"(?![a-z0-9.-]*[a-z0-9])(/\S*)?"
+    r"(?<![a-z0-9.@-])(?:https?:)?(?:/{0,2})((?:[a-z0-9-]+\.)*)instagr(?:am\.com|\.am)"
+    r"(?![a-z0-9.-]*[a-z0-9])(?::\d+)?([/?#][^\s\"'<>(){}\[\],;|]*)?"
 )
+_MESSAGE = re.compile(r"(?<![a-z0-9.-])ig\.me/m/([^\s/?#,;]+)|instagram://user\?username=([^\s&#,;]+)")
+_LABEL = re.compile(r"^(?:ig|insta|instagram)(?:\s*[:=|/]\s*|\s+-?\s*|\s*(?=@))(?=\S)")
+_MENTION = re.compile(r"(?<![a-z0-9_.])@\s?([a-z0-9_.]+)")
+_SEPARATOR = re.compile(r"\s*[,;|/+&]\s*|\s+(?:y|e|and|o|ou|or)\s+")
 _HANDLE = re.compile(r"[a-z0-9_](?:[a-z0-9_.]*[a-z0-9_])?")
+_LOGIN = re.compile(r"^/accounts/login/?\?(?:.*&)?next=([^&#]+)")
 _PAGES = word_set("instagram_pages")
+_POSTS = frozenset({"p", "reel", "tv", "guide"})
+_TABS = frozenset({"reels", "tagged", "followers", "following"})
+_OFFICES = frozenset({"about", "ads", "api", "blog", "business", "creators", "developers", "graph", "help"})
+_TRAILING = ".,;:!?)]}>\"'*/ "
+_PLAIN = (
+    r"^ *(?:[@/]|(?i:(?:https?://)?(?:www\.|m\.)?instagr(?:am\.com|\.am)/(?:_u/)?))?"
+    r"([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)(?:[/.]|/?\?(?:igsh|igshid|hl|utm_source)=[A-Za-z0-9=_-]*)? *$"
+)
+_NOT_PLAIN = r"instagr|^www(?:\.|$)|^_[un]$|^(?:ig|insta)$"
 
 
 def normalize_instagram(text: str) -> str:
     """Return `instagram.com/<handle>` in lower case. Raises Refused."""
-    handle = _handle(text.strip().lower())
+    handle = _handle(real_link(text).lower())
     if handle in _PAGES:
         raise Refused("instagram: a page, not an account")
-    if len(handle) > MAX_LENGTH:
-        raise Refused("instagram: too long")
     if not _HANDLE.fullmatch(handle) or ".." in handle:
         raise Refused("instagram: illegal characters")
+    if len(handle) > MAX_LENGTH:
+        raise Refused("instagram: too long")
     return PREFIX + handle
 
 
+def plain_instagram(texts: pl.Series) -> pl.Series:
+    """Return the value of each text that is nothing but a handle or a profile's address; null for any other."""
+    found = texts.str.extract(_PLAIN, 1).str.to_lowercase()
+    doubtful = found.is_in(sorted(_PAGES)) | found.str.contains(_NOT_PLAIN) | (found.str.len_chars() > MAX_LENGTH)
+    return PREFIX + found.set(doubtful, None)
+
+
 def _handle(text: str) -> str:
-    url = _URL.search(text)
-    if url:
-        return _from_path(url.group(1) or "")
+    if "ig.me/" in text or "://user?" in text:
+        return _only([found.group(1) or found.group(2) for found in _MESSAGE.finditer(text)])
+    if "instagr" in text:
+        urls = list(_URL.finditer(text))
+        if urls:
+            return _only([_from_url(url.group(1), url.group(2) or "") for url in urls])
     if "://" in text or text.startswith("www."):
         raise Refused("instagram: another site")
-    return _trim(text.strip("/").removeprefix("_u/").lstrip("@"))
+    return _from_text(_LABEL.sub("", text))
+
+
+def _from_url(host: str, path: str) -> str:
+    if host.partition(".")[0] in _OFFICES:
+        raise Refused("instagram: a page, not an account")
+    login = _LOGIN.match(path)
+    return _from_path(unquote(login.group(1)) if login else path)
 
 
 def _from_path(path: str) -> str:
     parts = [part for part in re.split(r"[?#&]", path)[0].split("/") if part]
-    if parts and parts[0] == "_u":
+    if parts and parts[0] in {"_u", "_n"}:
         parts = parts[1:]
-    if not parts:
-        raise Refused("instagram: no account")
-    if len(parts) > 1 and parts[1] in {"p", "reel"}:
+    if len(parts) > 1 and parts[1] in _POSTS:
         raise Refused("instagram: a page, not an account")
-    return _trim(parts[0].lstrip("@"))
+    return _trim(parts[0]) if parts else _trim("")
+
+
+def _from_text(text: str) -> str:
+    mentions = _MENTION.findall(text)
+    if mentions:
+        return _only([_trim(mention) for mention in mentions])
+    if "@" in text.strip("@"):
+        raise Refused("instagram: an e-mail address")
+    bare = re.split(r"[?#]", text.strip("/@ \\"))[0]
+    parts = [part for part in _SEPARATOR.split(bare) if part]
+    if len(parts) < 2 or parts[0] == "_u" or parts[1] in _POSTS | _TABS or parts[0] in _PAGES:
+        return _from_path(bare) if "/" in bare else _trim(bare)
+    if "/" in bare and "." in parts[0]:
+        raise Refused("instagram: another site")
+    if all(map(_HANDLE.fullmatch, parts)):
+        raise Refused("instagram: several accounts")
+    raise Refused("instagram: illegal characters")
+
+
+def _only(handles: list[str]) -> str:
+    distinct = {_trim(handle) for handle in handles}
+    if len(distinct) > 1:
+        raise Refused("instagram: several accounts")
+    return distinct.pop() if distinct else _trim("")
 
 
 def _trim(handle: str) -> str:
-    handle = handle.strip().rstrip(".,;:!)]}>\"'")
+    handle = handle.lstrip("@").strip().rstrip(_TRAILING)
     if not handle:
         raise Refused("instagram: no account")
     return handle

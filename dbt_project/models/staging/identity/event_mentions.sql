@@ -29,6 +29,7 @@ select
     null::text as venue_name,
     line_up.names as line_up,
     event.url,
+    event.ticket_url,
     event.updated_at,
     event.first_seen_at,
     greatest(event.changed_at, line_up.changed_at) as changed_at
@@ -51,6 +52,7 @@ select
     venue_name,
     nullif(array_to_string(artists, E'\n'), ''),
     url,
+    ticket_url,
     updated_at,
     first_seen_at,
     changed_at

@@ -117,6 +117,8 @@ select
     attributes ->> 'category' as category,
     (
         select string_agg(g.genre, E'\n' order by g.genre)
-        from jsonb_array_elements_text(attributes -> 'genres') as g (genre)
+        from jsonb_array_elements_text(
+            case jsonb_typeof(attributes -> 'genres') when 'array' then attributes -> 'genres' end
+        ) as g (genre)
     ) as genres
 from everything

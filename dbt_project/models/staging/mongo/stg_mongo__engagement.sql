@@ -10,6 +10,7 @@ select
     {{ text('channel') }} as channel,
     {{ mongo_typed('at', 'timestamptz') }} as at,
     case when jsonb_typeof(payload -> 'properties') = 'object' then payload -> 'properties' else '{}'::jsonb
-    end as properties
+    end as properties,
+    changed_at
 from {{ source('raw_mongo', 'engagement') }}
 where {{ live() }}

@@ -1,0 +1,57 @@
+"""What commands that decide have in common: who decides, why, and telling what a decision did."""
+
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sonik_assets.cli import show
+
+if TYPE_CHECKING:
+    from psycopg import Connection
+
+    from sonik_assets.identity.decisions import Done
+
+By = Annotated[str | None, typer.Option("--by", envvar="SONIK_USER", help="Who decides; default the login name.")]
+Reason = Annotated[str, typer.Option(help="Why, for those who read it later.")]
+
+TOLD = 20
+"""Changes that are told one by one: a venue takes all its events with it."""
+NEXT = "next: `sonik run` takes it on to search, graph and reports"
+_SAID = {
+    "merged": "{old}\n  is now {new}",
+    "split": "{new}\n  is split off {old}",
+    "created": "{old} lives",
+    "tombstoned": "{old} has no records left",
+}
+
+
+def who(by: str | None) -> str:
+    """Return who decides: the option, its environment variable, or the login name; empty where none is known."""
+    if by:
+        return by
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without a name, as in containers
+        return ""
+
+
+def tell(pg: "Connection[Any]", done: "Done", nothing: str, *, as_json: bool = False) -> None:
+    """Commit and print what a decision changed, one line each, or the sentence that says why nothing did."""
+    from sonik_assets.serving import identity
+
+    pg.commit()  # told only once it is done
+    if as_json:
+        changes = [dict(zip(("kind", "entity_id", "new_id"), change, strict=True)) for change in done.changes]
+        show.as_json({"changes": changes, "entities": done.entities})
+        return
+    known = identity.names(pg, [id for _, *ids in done.changes for id in ids])
+    for kind, old, new in done.changes[:TOLD]:
+        print(_SAID[kind].format(old=_one(known, old), new=_one(known, new)))
+    if len(done.changes) > TOLD:
+        print(f"  ... and {len(done.changes) - TOLD:,} more: `sonik entity history`")
+    print(NEXT if done.changes else nothing)
+
+
+def _one(known: dict[str, str], id: str | None) -> str:
+    return f"{known[id]} {id}" if id in known else str(id)

@@ -1,0 +1,138 @@
+"""Events as mentions: which of them a run must look at, when and where they are, and what they are known by.
+
+An event's key is made of its venue's entity, so an event is looked at again when its venue's records are.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from resources.stores import tables
+from resources.stores.copy import copy_out
+from sonik_assets.identity import inbox, memory
+from sonik_assets.identity.events import EVENT_MENTIONS, TIMES, Venue, event_times, venues
+from sonik_assets.identity.identifiers import REF
+from sonik_assets.identity.normalize.columns import normalize_column
+from sonik_assets.identity.normalize.pages import normalize_page
+from sonik_assets.identity.normalize.text import fold, name_key
+
+MENTIONS = {**EVENT_MENTIONS, **dict.fromkeys(("line_up", "url", "ticket_url"), pl.String)}
+"""Columns of staging.event_mentions that a run reads."""
+PAGES = {"source_id": "url", "ticket_url": "ticket_url"}
+"""Pages of an event by scheme: what lists it (the CMS names the listing it took an event from), what sells it."""
+_VENUE_REFS = ("venue_source", "venue_table", "venue_record_id")
+
+_AT_VENUES = """
+create temporary table if not exists venue_refs (
+    source text, table_name text, record_id text, primary key (source, table_name, record_id)
+) on commit drop;
+truncate venue_refs;
+insert into venue_refs
+select source, table_name, record_id from scope
+where ref in (select ref from identity.mentions where entity_type = 'venue')
+    or (source, table_name, record_id) in (
+        select source, table_name, record_id from identity.entity_map where entity_type = 'venue'
+    );
+analyze venue_refs;
+"""
+_THERE = sql.SQL(
+    "(venue_source, venue_table, venue_record_id) in (select source, table_name, record_id from venue_refs)"
+)
+_PLACED = sql.SQL("""
+select source, table_name, record_id, entity_id::text from identity.entity_map where entity_type = 'venue'
+""")
+# What the venue's own records say; what listings call it changes with every listing.
+_VENUES = sql.SQL("""
+select m.ref, e.entity_id::text, p.name, p.country_code, p.latitude, p.longitude
+from identity.entity_map as e
+inner join identity.mentions as m using (source, table_name, record_id)
+inner join identity.profiles as p using (key)
+where e.entity_type = 'venue' and not m.embedded
+order by m.source, m.table_name, m.record_id
+""")
+_FOLLOW = """
+update identity.event_times as t set entity_id = m.entity_id
+from identity.entity_map as m
+inner join scope using (source, table_name, record_id)
+where (t.source, t.table_name, t.record_id) = (m.source, m.table_name, m.record_id) and t.entity_id <> m.entity_id
+"""
+
+
+@dataclass(frozen=True)
+class Happenings:
+    """`mentions`: row, REF, prepared columns; `identifiers`: row, scheme, value; `times`: TIMES."""
+
+    mentions: pl.DataFrame
+    identifiers: pl.DataFrame
+    times: pl.DataFrame
+
+
+def read(connection: psycopg.Connection, period: inbox.Since) -> Happenings:
+    """Read changed events, and those whose venue is in the temporary table `scope`."""
+    said = inbox.read(connection, "event_mentions", MENTIONS, period)
+    if period.at is not None:
+        connection.execute(_AT_VENUES)
+        there = inbox.read_where(connection, "event_mentions", MENTIONS, _THERE)
+        said = pl.concat([said, there]).unique(list(REF), keep="any")
+    return prepare(connection, said)
+
+
+def prepare(connection: psycopg.Connection, said: pl.DataFrame) -> Happenings:
+    """Give the rows of staging.event_mentions their venue, time, key and comparable columns."""
+    placed = copy_out(connection, _PLACED, dict.fromkeys((*REF, "venue_id"), pl.String))
+    rows = said.sort(REF).join(placed, left_on=list(_VENUE_REFS), right_on=list(REF), how="left", maintain_order="left")
+    times = event_times(rows, _venues(connection))
+    happened = rows.select(*REF, "name", "url", "ticket_url", "line_up", "updated_at", "first_seen_at").with_row_index(
+        "row"
+    )
+    happened = happened.join(times, on=list(REF), how="left", maintain_order="left")
+    known = [happened.select("row", scheme=pl.lit("event_key"), value="event_key")]
+    for scheme, column in PAGES.items():
+        pages = normalize_column(happened[column], normalize_page)["value"]
+        known.append(happened.select("row", scheme=pl.lit(scheme), value=pages))
+    return Happenings(
+        happened.select(
+            "row", *REF, "name", "url", "updated_at", "first_seen_at", "marker",
+            entity_type=pl.lit("event"),
+            embedded=pl.lit(value=False),
+            name_key=normalize_column(happened["name"], name_key)["value"],
+            lineup=_line_up(happened["line_up"]),
+            # A date alone says nothing of the hour.
+            starts_at=pl.when("has_time").then("starts_at"),
+            night=pl.concat_str("venue_id", pl.col("local_date").cast(pl.String), separator="|"),
+        ),
+        pl.concat(known).drop_nulls("value"),
+        times,
+    )  # fmt: skip
+
+
+def write_times(connection: psycopg.Connection, times: pl.DataFrame, *, full: bool) -> tables.Counts:
+    """Bring identity.event_times to `times`; an event whose entity changed is told apart from its time."""
+    placed = memory.select(
+        connection, "entity_map", dict.fromkeys((*REF, "entity_id"), pl.String), memory.of_kinds(["event"])
+    )
+    rows = times.join(placed, on=list(REF))
+    within = sql.SQL("true") if full else memory.IN_CHANGED
+    written = tables.sync(
+        connection, "identity.event_times", REF, rows.select(*TIMES, "entity_id"), delete=True, within=within
+    )
+    followed = connection.execute(_FOLLOW).rowcount
+    return tables.Counts(written.inserted, written.updated + followed, written.deleted)
+
+
+def _venues(connection: psycopg.Connection) -> dict[str, Venue]:
+    text = dict.fromkeys(("ref", "entity_id", "name", "country_code"), pl.String)
+    own = copy_out(connection, _VENUES, {**text, "latitude": pl.Float64, "longitude": pl.Float64}).with_row_index("row")
+    said = own.with_columns(entity_type=pl.lit("venue"), embedded=pl.lit(value=False)).drop("entity_id")
+    return venues(said, own.select("row", "entity_id"))
+
+
+def _line_up(names: pl.Series) -> pl.Series:
+    """Return the names folded, one a line, in order of the alphabet."""
+    lists = names.str.split("\n")
+    folded = normalize_column(lists.explode(), fold)["value"]
+    rows = pl.DataFrame({"row": range(names.len()), "names": lists}).explode("names").with_columns(folded=folded)
+    joined = rows.drop_nulls("folded").group_by("row").agg(pl.col("folded").unique().sort().str.join("\n"))
+    return pl.DataFrame({"row": range(names.len())}).join(joined, on="row", how="left", maintain_order="left")["folded"]

@@ -1,0 +1,200 @@
+"""One phase of resolution, for some entity types: remember what is said, score, see how far it reaches, decide, write.
+
+The order only. Within `scope` nothing depends on what lies outside, so a run over a few changed records and a run over
+all of them decide the same.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from resources.stores import tables
+from sonik_assets.identity import candidates, judgements, memory, scene, scope, store, verdicts
+from sonik_assets.identity.attaching import attach
+from sonik_assets.identity.candidates import Matchers
+from sonik_assets.identity.identifiers import REF
+from sonik_assets.identity.linking import Linked, link_mentions
+from sonik_assets.identity.matchers import ensured
+from sonik_assets.identity.profiles import PROFILES, profiles
+from sonik_assets.identity.settle import Before, Settled, entity_map, settle
+
+
+@dataclass(frozen=True)
+class Said:
+    """What sources say of some entity types: of everything (`full`), or of changed records only.
+
+    `mentions`: row, REF and prepared columns; `identifiers`: row, scheme, value; `held`: holdings.HELD of all that
+    changed; `gone`: REF that no source makes any more; `touched`: memory.TOUCHED, unchanged but to be decided anew
+    (of other types too).
+    """
+
+    kinds: Sequence[str]
+    mentions: pl.DataFrame
+    identifiers: pl.DataFrame
+    held: pl.DataFrame
+    gone: pl.DataFrame
+    touched: pl.DataFrame
+    full: bool
+
+    @property
+    def changed(self) -> pl.DataFrame:
+        """REF of all that is new, changed or gone."""
+        return pl.concat([self.mentions.select(REF), self.gone.select(REF)])
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a phase did: for the guard, for people, and for the phase after it."""
+
+    settled: Settled
+    before: Before
+    linked: Linked
+    judged: pl.DataFrame
+    unresolved: int
+    scope: int
+    written: dict[str, tables.Counts]
+    seconds: dict[str, float]
+
+
+def run(connection: psycopg.Connection, said: Said, given: Matchers | None = None) -> Outcome:
+    """Resolve the types, in the caller's transaction; `given`: other matchers than those in use."""
+    clock = _Clock()
+    mentions, compared = profiles(said.mentions, said.identifiers)
+    matchers = ensured(connection, said.kinds, compared) if given is None else given
+    written = _remember(connection, said, mentions, candidates.blocked(compared, matchers))
+    clock("remember")
+    changed = None if said.full else memory.keys_of(connection, said.changed)
+    candidates.rescore(connection, matchers, said.kinds, changed)
+    clock("score")
+    if said.full:
+        scope.everything(connection, said.kinds)
+    else:
+        touched = said.touched.filter(pl.col("entity_type").is_in(list(said.kinds)))
+        scope.spread(connection, said.kinds, pl.concat([said.changed, touched.select(REF)]))
+    stage = scene.load(connection, said.kinds)
+    before = store.before(connection)
+    clock("load")
+    verified = scene.verified_handles(stage)
+    thresholds = {kind: matcher.link for kind, matcher in matchers.items()}
+    linked = link_mentions(scene.standing_scene(stage, verified), thresholds)
+    clock("link")
+    naming = stage.identifiers.join(linked.weak, on=["entity_type", "scheme", "value"], how="anti")
+    settled = settle(before, stage.mentions, linked.members, naming, partial(store.mint, connection))
+    attached, doubts = _attach(connection, stage, linked, settled)
+    placed = _placed(stage, linked, attached)
+    clock("settle")
+    judged = _judged(connection, stage, linked, attached, doubts, matchers)
+    clock("explain")
+    map_ = entity_map(before, stage.mentions.select(REF), settled, placed)
+    written |= store.write(connection, before, store.Decided(map_, settled.entities, settled.moves))
+    marked = memory.mark(connection, linked.weak, verified)
+    written["identifiers"] = _plus(written["identifiers"], marked)
+    made, retired = judgements.record_model(connection, said.kinds, judged)
+    written["judgements"] = tables.Counts(inserted=made, updated=retired)
+    clock("write")
+    unresolved = stage.mentions.height - settled.members.height - placed.height
+    return Outcome(settled, before, linked, judged, unresolved, stage.mentions.height, written, clock.seconds)
+
+
+def _remember(
+    connection: psycopg.Connection, said: Said, mentions: pl.DataFrame, compared: pl.DataFrame
+) -> dict[str, tables.Counts]:
+    if said.full:
+        within: sql.Composable = memory.of_kinds(said.kinds)
+    else:
+        memory.stage_refs(connection, said.changed)
+        within = memory.IN_CHANGED
+    return memory.remember(connection, mentions, compared, said.held, within)
+
+
+def _attach(
+    connection: psycopg.Connection, stage: scene.Stage, linked: Linked, settled: Settled
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return ATTACHED and DOUBTS of the mentions that stand for nothing themselves."""
+    open_ = stage.mentions.filter("embedded").join(linked.members, on="row", how="anti")
+    named = open_.select("key", "entity_type", "name_key", "city_key", "address").unique("key", maintain_order=True)
+    now = settled.members.select(ref=pl.concat_str(*REF, separator="/"), now="entity_id")
+    scoped = stage.mentions.select("ref", known=pl.lit(value=True))
+    kinds = sorted(set(open_["entity_type"]))
+
+    def today(found: pl.DataFrame) -> pl.DataFrame:
+        """Give records in scope the entity they have now; those outside keep theirs."""
+        both = found.join(now, on="ref", how="left").join(scoped, on="ref", how="left")
+        entity = pl.when(pl.col("known").is_not_null()).then("now").otherwise("entity_id")
+        return both.with_columns(entity_id=entity).drop("now", "known").filter(pl.col("entity_id").is_not_null())
+
+    return attach(
+        named,
+        today(scene.namesakes(connection)),
+        today(scene.like_named(connection, kinds)).join(named.select("key"), on="key", how="semi"),
+        _decisions(stage, open_, today),
+        _twins(linked, settled),
+    )
+
+
+def _twins(linked: Linked, settled: Settled) -> pl.DataFrame:
+    """Return entity_id, twin, both ways: entities of which a person shall say whether they are one."""
+    ids = settled.members.select("row", "entity_id")
+    doubts = linked.judged.filter(pl.col("judgement") == "unsure").select("left_row", "right_row")
+    pairs = doubts.join(ids, left_on="left_row", right_on="row").join(
+        ids.rename({"entity_id": "twin"}), left_on="right_row", right_on="row"
+    )
+    both = pairs.select("entity_id", "twin")
+    return pl.concat([both, both.select(entity_id="twin", twin="entity_id")]).unique()
+
+
+def _decisions(
+    stage: scene.Stage, open_: pl.DataFrame, today: "Callable[[pl.DataFrame], pl.DataFrame]"
+) -> pl.DataFrame:
+    """Return key, ref, entity_id, judgement: what people decided of a named mention and a record."""
+    keys = open_.select("key", named="ref")
+    sides = [
+        stage.decisions.select("judgement", named=f"{side}_ref", ref=f"{other}_ref", entity_id=f"{other}_entity").join(
+            keys, on="named"
+        )
+        for side, other in (("left", "right"), ("right", "left"))
+    ]
+    return today(pl.concat(sides).select("key", "ref", "entity_id", "judgement"))
+
+
+def _placed(stage: scene.Stage, linked: Linked, attached: pl.DataFrame) -> pl.DataFrame:
+    """Return the attached mentions: REF, entity_type, entity_id, linked_by."""
+    open_ = stage.mentions.filter("embedded").join(linked.members, on="row", how="anti")
+    return open_.join(attached, on="key").select(*REF, "entity_type", "entity_id", "linked_by")
+
+
+def _judged(
+    connection: psycopg.Connection,
+    stage: scene.Stage,
+    linked: Linked,
+    attached: pl.DataFrame,
+    doubts: pl.DataFrame,
+    matchers: Matchers,
+) -> pl.DataFrame:
+    pairs = verdicts.likely(stage.mentions, linked.judged, attached, doubts)
+    keys = pl.concat([pairs["left_key"], pairs["right_key"]]).unique()
+    memory.stage_keys(connection, keys)
+    compared = memory.select(connection, "profiles", PROFILES, memory.IN_KEYS)
+    exact = verdicts.by_identifier(stage.mentions, linked.judged)
+    return pl.concat([exact, verdicts.explained(pairs, compared, matchers)])
+
+
+def _plus(counts: tables.Counts, updated: int) -> tables.Counts:
+    return tables.Counts(counts.inserted, counts.updated + updated, counts.deleted)
+
+
+class _Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def __call__(self, step: str) -> None:
+        now = perf_counter()
+        self.seconds[step], self._last = round(now - self._last, 3), now

@@ -1,0 +1,346 @@
+"""What may happen to a small world, and what identity may be asked of it afterwards.
+
+Steps for hypothesis (few records, few values, so that things collide), and the state of identity told without its ids.
+What must hold of them is in `test_histories.py` and `test_crash.py`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from hypothesis import strategies as st
+
+from resources.errors import TerminalError
+from sonik_assets.identity import decisions
+from sonik_assets.identity.inbox import RAW
+from sonik_assets.identity.judgements import Decision
+from sonik_assets.identity.matchers import adopt, in_use, keep
+from sonik_assets.identity.matching.model import released
+from sonik_assets.identity.resolve import Options, Report, resolve
+from sonik_assets.identity.tables import ensure_tables
+from tests.identity.conftest import World
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+BY = "ana"
+
+_PLACES = [("Lima", "PE"), ("Cusco", "PE"), ("Bogotá", "CO")]
+_POINTS = [(-12.05, -77.04), (-12.0501, -77.04), (-12.30, -77.04), (None, None)]
+_HANDLES = [None, "@nebula", "instagram.com/Roma/", "@kiosk"]
+_SITES = [None, "https://nebula.pe", "roma.com.pe/x", "linktr.ee/nebula"]
+_LISTING = ("scraper/event_listings/ra:1", "scraper/event_listings/so:1")
+_EVENTS = ("directus/events/1", "directus/events/2", *_LISTING)
+_VENUES = ("directus/venues/1", "directus/venues/2", "scraper/venue_info/ra:1", "scraper/venue_info/so:1")
+_NAMED = tuple(ref.replace("/event_listings/", "/event_listings.venue/") for ref in _LISTING)
+
+_CITY = {"place": _PLACES}
+"""City and country go together."""
+_SAID: Mapping[str, Mapping[str, list[Any]]] = {
+    "venue": {
+        **_CITY, "point": _POINTS, "instagram": _HANDLES, "google_place_id": [None, "P1", "P2"],
+        "name": ["Bar Nébula", "Nebula Bar", "Teatro Roma", "El Kiosko", "Sala X"],
+        "address": [None, "Av. Sol 12"],
+    },
+    "organization": {
+        **_CITY, "instagram": _HANDLES, "website": _SITES, "google_place_id": [None, "P1", "P2"],
+        "name": ["Nébula SA", "Nebula", "Roma Producciones", "Kiosk Inc."],
+    },
+    "artist": {"name": ["Juanes", "DJ Roma", "Rosalía", "Rosalia"], "instagram": _HANDLES, "website": _SITES},
+    "brand": {"name": ["Kiosk", "Roma", "Nebula"], "instagram": _HANDLES, "website": _SITES},
+    "person": {
+        "name": ["Ana Paz", "Ana Paz Ruiz", "Bo Li"], "email": [None, "ana@mail.com", "Bo@acme.pe"],
+        "instagram": _HANDLES, "phone": [None, "+51 999 111 222"],
+    },
+    "event": {
+        "name": ["Juanes en vivo", "JUANES", "Juanes - Early Show", "Fiesta Roma", "Rosalía"],
+        "venue": [None, *_VENUES[:3], *_NAMED],
+        "starts_at_text": ["2026-03-06T21:00:00", "2026-03-07T01:30:00", "2026-03-07T21:00:00", "2026-03-06"],
+        "url": [None, "https://ra.co/events/1", "https://ra.co/events/2"],
+        "ticket_url": [None, "https://tix.pe/e/1", "https://tix.pe/e/2"],
+    },
+}  # fmt: skip
+_KINDS = {
+    **dict.fromkeys((*_VENUES, *_NAMED), "venue"),
+    **dict.fromkeys(("twenty/companies/1", "twenty/companies/2"), "organization"),
+    **dict.fromkeys(("directus/events.organizer/1", "scraper/event_listings.organizer/ra:1"), "organization"),
+    **dict.fromkeys(("directus/artists/1", "directus/artists/2", "scraper/artist_profiles/ra:1"), "artist"),
+    **dict.fromkeys(("scraper/event_listings.artists/ra:1#1", "scraper/event_listings.artists/so:1#1"), "artist"),
+    **dict.fromkeys(("directus/brands/1", "directus/brands/2"), "brand"),
+    **dict.fromkeys(("mongo/users/u1", "mongo/users/u2", "twenty/people/1", "twenty/people/2"), "person"),
+    **dict.fromkeys(_EVENTS, "event"),
+}
+_ALIASED = {
+    "google_places_id": ("P1", "P2"),
+    "instagram_url": ("nebula", "roma", "kiosk"),
+    "domain": ("nebula.pe", "roma.com.pe"),
+    "email": ("ana@mail.com", "bo@acme.pe"),
+}
+
+
+@dataclass(frozen=True)
+class Put:
+    """A record comes, comes back or changes: it says these values, and what else it said before."""
+
+    ref: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Delete:
+    """A record and all that is named inside it are gone."""
+
+    ref: str
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A person judges two records."""
+
+    left: str
+    right: str
+    judgement: str
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A person makes the entities of two records one."""
+
+    left: str
+    right: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """A person takes a record out of its entity."""
+
+    ref: str
+
+
+@dataclass(frozen=True)
+class Alias:
+    """A person says that one value stands for another, or (`undone`) takes that back."""
+
+    scheme: str
+    value: str
+    of: str
+    undone: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """An incremental run."""
+
+
+type Step = Put | Delete | Judge | Merge | Split | Alias | Run
+
+
+def _puts() -> st.SearchStrategy[Put]:
+    of_kind = {
+        kind: st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in said.items()})
+        for kind, said in _SAID.items()
+    }
+    return st.sampled_from(sorted(_KINDS)).flatmap(lambda ref: st.builds(Put, st.just(ref), of_kind[_KINDS[ref]]))
+
+
+def _pairs() -> st.SearchStrategy[tuple[str, str]]:
+    pairs = [(a, b) for a, kind in _KINDS.items() for b, other in _KINDS.items() if a < b and kind == other]
+    return st.sampled_from(pairs)
+
+
+def _aliases() -> st.SearchStrategy[Alias]:
+    values = [(scheme, a, b) for scheme, all_ in _ALIASED.items() for a in all_ for b in all_ if a != b]
+    return st.builds(lambda told, undone: Alias(*told, undone), st.sampled_from(values), st.booleans())
+
+
+def steps() -> st.SearchStrategy[list[Step]]:
+    """Return a world of some records, and then what happens to it."""
+    puts, pairs = _puts(), _pairs()
+    judged = st.builds(lambda pair, said: Judge(*pair, said), pairs, st.sampled_from(["same", "different", "unsure"]))
+    then = st.one_of(
+        puts, puts, puts, st.just(Run()), st.just(Run()),
+        st.builds(Delete, st.sampled_from(sorted(_KINDS))), judged,
+        st.one_of(pairs.map(lambda pair: Merge(*pair)), st.builds(Split, st.sampled_from(sorted(_KINDS))), _aliases()),
+    )  # fmt: skip
+    first = st.lists(puts, min_size=6, max_size=24)
+    return st.builds(lambda begun, after: [*begun, Run(), *after], first, st.lists(then, min_size=1, max_size=14))
+
+
+@dataclass
+class Story:
+    """A world and what its records said; each step is a minute of the sources' clock."""
+
+    world: World
+    said: dict[str, dict[str, Any]] = field(default_factory=dict)
+    live: set[str] = field(default_factory=set)
+    minutes: int = 0
+    has_run: bool = False
+    is_settled: bool = False
+    """Nothing has changed since the last run."""
+
+    def take(self, step: Step) -> None:
+        """Let a step happen; a person may ask for what is refused."""
+        self.minutes += 1
+        if isinstance(step, Put):
+            self._put(step)
+        elif isinstance(step, Delete):
+            self._delete(step.ref)
+        elif not isinstance(step, Run):
+            self._decide(step)
+        elif any(_KINDS[ref] != "event" for ref in self.live):  # Empty sources are refused: another test's.
+            self.resolve()
+
+    def resolve(self, *, full: bool = False) -> Report:
+        """Run resolution."""
+        self.has_run = self.is_settled = True
+        # None are made on the way: those in use are there from the beginning.
+        return resolve(self.world.connection, options=Options(full=full, matchers=in_use(self.world.connection)))
+
+    def _put(self, step: Put) -> None:
+        kind = _KINDS[step.ref]
+        said = self.said.setdefault(step.ref, {"name": _SAID[kind]["name"][0], **_beginning(step.ref, kind)})
+        for name, value in step.values.items():
+            parts = {"place": ("city", "country"), "point": ("latitude", "longitude")}.get(name)
+            said.update(zip(parts, value, strict=True) if parts else [(name, value)])
+        self.live.add(step.ref)
+        self.is_settled = False
+        at = {"updated_at": START + timedelta(minutes=self.minutes)}
+        if kind == "event":
+            self.world.event(step.ref, **{**said, "venue": said.get("venue") or "//"}, **at)
+        else:
+            self.world.mention(step.ref, kind, embedded="." in step.ref.split("/")[1], **said, **at)
+
+    def _delete(self, ref: str) -> None:
+        origin, table, record = ref.split("/")
+        self.is_settled = self.is_settled and ref not in self.live
+        for other in sorted(self.live):
+            source, inside, number = other.split("/")
+            named = (source, inside.partition(".")[0], number.partition("#")[0])
+            if other == ref or (named == (origin, table, record) and inside != table):
+                self.world.delete(other)
+                self.live.discard(other)
+
+    def _decide(self, step: Judge | Merge | Split | Alias) -> None:
+        connection = self.world.connection
+        if not self.has_run:
+            return
+        try:
+            if isinstance(step, Judge):
+                decisions.judge(connection, Decision(step.left, step.right, step.judgement), BY)
+            elif isinstance(step, Merge):
+                decisions.merge(connection, str(self._entity(step.left)), str(self._entity(step.right)), BY)
+            elif isinstance(step, Split):
+                decisions.split(connection, str(self._entity(step.ref)), [step.ref], BY)
+            elif step.undone:
+                decisions.unalias(connection, step.scheme, step.value, step.of)
+            else:
+                decisions.alias(connection, step.scheme, step.value, step.of, BY)
+        except TerminalError:
+            return
+
+    def _entity(self, ref: str) -> str:
+        found = self.world.id(ref)
+        if found is None:
+            raise TerminalError(f"{ref} is nothing")
+        return found
+
+
+def _beginning(ref: str, kind: str) -> dict[str, Any]:
+    if kind == "event":
+        listed = ref.replace("/event_listings/", "/event_listings.venue/")
+        return {"starts_at_text": "2026-03-06T21:00:00", "country": "PE", "venue": listed if listed in _NAMED else None}
+    if kind == "person":
+        record = ref.rpartition("/")[2]
+        return {"user_id": record if ref.startswith("mongo/") else None}
+    return {} if kind == "brand" else {"city": "Lima", "country": "PE"}
+
+
+_MAPPED = """
+select m.ref, e.entity_id::text, e.entity_type, e.attached, e.linked_by
+from identity.mentions as m inner join identity.entity_map as e using (source, table_name, record_id)
+order by 1
+"""
+_JUDGED = """
+select left_ref, right_ref, judgement, method, round(score::numeric, 6)::float8, decided_by,
+    case when method <> 'event_key' then explanation end -- a key is made of an id
+from identity.judgements where retired_at is null order by 1, 2
+"""
+_KEYS = """
+select concat_ws('/', source, table_name, record_id), local_date::text, zone, marker, name_hash, venue_id::text
+from identity.event_times order by 1
+"""
+_HELD = """
+select source || '/' || table_name || '/' || record_id, scheme, value, weak, verified_at is not null, reused_from
+from identity.identifiers where valid_to is null and scheme <> 'event_key' order by 1, 2, 3
+"""
+_NAMES = "select entity_id::text, canonical_scheme, canonical_id from identity.entities"
+_CANDIDATES = (
+    "select left_key, right_key, round(probability::numeric, 9)::float8 from identity.candidates order by 1, 2"
+)
+
+
+def state(world: World) -> dict[str, Any]:
+    """Return what identity says, with the smallest ref of an entity in the place of its id."""
+    mapped = world.rows(_MAPPED)
+    refs = defaultdict[str, list[str]](list)
+    for ref, entity, _, attached, _ in mapped:
+        if not attached:
+            refs[entity].append(ref)
+
+    def told(entity: str | None) -> str | None:
+        return entity if entity is None else min(refs.get(entity, ["nothing that lives"]))
+
+    def key(scheme: str, value: str) -> str:
+        venue, mark, rest = value.partition("|")
+        return {"uuid": "its own", "event_key": f"{told(venue)}{mark}{rest}"}.get(scheme, value)
+
+    return {
+        "entities": {ref: (told(entity), kind, attached, how) for ref, entity, kind, attached, how in mapped},
+        "names": {told(entity): (scheme, key(scheme, value)) for entity, scheme, value in world.rows(_NAMES)},
+        "judgements": {(left, right): rest for left, right, *rest in world.rows(_JUDGED)},
+        "events": {ref: (*rest, told(venue)) for ref, *rest, venue in world.rows(_KEYS)},
+        "identifiers": {(ref, scheme, value): rest for ref, scheme, value, *rest in world.rows(_HELD)},
+        "candidates": {(left, right): score for left, right, score in world.rows(_CANDIDATES)},
+    }
+
+
+def forget(connection: psycopg.Connection) -> None:
+    """Empty the world: staging, the raw tables, identity and history."""
+    connection.execute("drop schema if exists identity, unified cascade")
+    connection.execute("truncate staging.mentions, staging.event_mentions, staging.visitor_evidence")
+    for source, table in RAW:
+        connection.execute(f"truncate raw_{source}.{table}")
+
+
+def adopt_released(connection: psycopg.Connection, kinds: Iterable[str]) -> None:
+    """Put the matchers to use that the package carries."""
+    with connection.transaction():
+        ensure_tables(connection)
+        for kind in kinds:
+            matcher = released(kind)
+            keep(connection, matcher)
+            adopt(connection, matcher.version)
+
+
+def begin_again(connection: psycopg.Connection) -> None:
+    """Forget all that identity knows but what people decided, and what they and the past say of identifiers.
+
+    A renamed handle is an alias, a reused one waits for a person: that is history, and no record of today tells it.
+    """
+    kept = {
+        "matchers": "true",
+        "judgements": "retired_at is null and decided_by <> 'sonik'",
+        "aliases": "true",
+        "identifiers": "exists (select from identity.aliases)"
+        " or exists (select from identity.identifiers where reused_from is not null)",
+    }
+    with connection.transaction():
+        connection.execute("create schema kept")
+        for table, condition in kept.items():
+            connection.execute(f"create table kept.{table} as select * from identity.{table} where {condition}")
+        connection.execute("drop schema identity, unified cascade")
+        ensure_tables(connection)
+        for table in kept:
+            connection.execute(f"insert into identity.{table} select * from kept.{table}")
+        connection.execute("drop schema kept cascade")
