@@ -35,6 +35,7 @@ def diff(
     """Try a full run, with other thresholds or matchers if you say so: what would change; nothing is written."""
     from sonik_assets.identity import matchers, trials
     from sonik_assets.identity.resolve import Options, resolve
+    from sonik_assets.identity.schemes import LINKING
     from sonik_assets.serving import identity
 
     links = dict(_threshold(text) for text in link or [])
@@ -42,7 +43,7 @@ def diff(
         _known(kind)
     with read.postgres() as pg:
         given = trials.others(pg, links, matcher or [], train or [])
-        used = {**matchers.in_use(pg), **given}
+        used = {**matchers.in_use(pg, list(LINKING)), **given}
         pg.commit()  # the trial is a transaction of its own
         report = resolve(pg, options=Options(full=True, trial=True, matchers=used))
         found = identity.difference(pg, report, CASES)
@@ -52,8 +53,9 @@ def diff(
     by = "".join(f"; {kind}: link from {each.link:g}" for kind, each in given.items())
     title = f"a full run{by}"
     show.table(title, found["counts"], empty=f"{title}: nothing would change")
-    if found["cases"]:
-        show.table("for instance", [_case(row) for row in found["cases"]], empty="", wrap={"which"})
+    if not found["counts"]:
+        return
+    show.table("for instance", [_case(row) for row in found["cases"]], empty="", wrap={"which"})
     total = sum(row["entities"] for row in found["counts"])
     if total > len(found["cases"]):
         print(f"  ... and {total - len(found['cases']):,} more")
@@ -85,6 +87,9 @@ def matchers(*, as_json: read.Json = False) -> None:
         for row in found
     ]  # fmt: skip
     show.table("matchers", shown, empty="no matcher yet: the first run trains them, `sonik run`")
+    for row in found:
+        if row["broken"]:
+            print(f"{row['version']}: {row['broken']}; next: `sonik identity train {row['kind']}`, then adopt it")
 
 
 def adopt(

@@ -60,7 +60,7 @@ def identity(
     seconds = round(time.monotonic() - started, 3)
     for name, facts in _facts(report).items():
         rows = {"rows_out": report.rows[name], "rows_written": report.written[name].total, "seconds": seconds}
-        key, changed = dg.AssetKey(["identity", name]), report.written[name].total > 0
+        key, changed = dg.AssetKey(["identity", name]), report.decided or report.written[name].total > 0
         kept = version(context, key, changed=changed)
         yield dg.MaterializeResult(asset_key=key, metadata={**rows, **facts}, data_version=kept)
 

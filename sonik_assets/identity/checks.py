@@ -7,7 +7,7 @@ import dagster as dg
 
 from resources.dagster import Stores
 from sonik_assets.identity.memory import UNDISPUTED
-from sonik_assets.identity.schemes import FORBIDDING, MOST_RECORDS
+from sonik_assets.identity.schemes import FORBIDDING, LINKING, MOST_RECORDS
 
 SAMPLE = 20
 
@@ -30,23 +30,26 @@ left join identity.entities as entity using (entity_id)
 group by record.source, record.table_name, record.record_id
 having count(entity.entity_id) <> 1
 """
-# The first scheme of a type that an entity holds any value of is the one that linked it: it has one value of that.
+# The strongest scheme that an entity holds any value of is the one that linked it: of that it has one value, where
+# two contradict. A weaker one may differ: one place's two sites, one mailbox's two handles.
 _RANKED = ", ".join(
-    f"('{kind}', '{scheme}', {rank})" for kind, schemes in FORBIDDING.items() for rank, scheme in enumerate(schemes)
+    f"('{kind}', '{scheme}', {rank}, {scheme in FORBIDDING[kind]})"
+    for kind, schemes in LINKING.items()
+    for rank, scheme in enumerate(schemes)
 )
 _CONTRADICTIONS = f"""
-with forbidding (entity_type, scheme, rank) as (values {_RANKED}),
+with linking (entity_type, scheme, rank, forbids) as (values {_RANKED}),
 held as (
-    select distinct m.entity_id, m.entity_type, i.scheme, f.rank, coalesce(a.alias_of, i.value) as value
+    select distinct m.entity_id, m.entity_type, i.scheme, f.rank, f.forbids, coalesce(a.alias_of, i.value) as value
     from identity.entity_map as m
     inner join identity.identifiers as i using (source, table_name, record_id)
-    inner join forbidding as f on f.entity_type = m.entity_type and f.scheme = i.scheme
+    inner join linking as f on f.entity_type = m.entity_type and f.scheme = i.scheme
     left join identity.aliases as a on a.scheme = i.scheme and a.value = i.value
     where i.valid_to is null and not i.weak and {UNDISPUTED.as_string()} and not m.attached
 )
 select concat_ws(' ', entity_type, entity_id, scheme, string_agg(value, ' / ' order by value))
 from held
-where rank = (select min(o.rank) from held as o where o.entity_id = held.entity_id)
+where forbids and rank = (select min(o.rank) from held as o where o.entity_id = held.entity_id)
 group by entity_type, entity_id, scheme
 having count(*) > 1
 """

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from resources.errors import TerminalError
-from sonik_assets.identity import judgements
+from sonik_assets.identity import inbox, judgements
 from sonik_assets.identity.judgements import MODEL, Decision
 from sonik_assets.identity.normalize.domains import normalize_domain
 from sonik_assets.identity.normalize.emails import normalize_email
@@ -186,6 +186,7 @@ def deciding(connection: psycopg.Connection) -> Iterator[Done]:
         (last,) = connection.execute(_LAST).fetchone() or (0,)
         yield done
         done.changes.extend(connection.execute(_CHANGES, [last]).fetchall())
+        inbox.mark_decided(connection)
 
 
 def settle(connection: psycopg.Connection, refs: Sequence[str], done: Done) -> None:

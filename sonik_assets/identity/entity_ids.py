@@ -48,19 +48,16 @@ def assign(clusters: Sequence[Collection[str]], past: Past, mint: Callable[[int]
     """Give each cluster of record refs its entity id; `mint` makes n new uuidv7.
 
     An id goes to the cluster with most of the records that had it first, then with most that have it (ties: the
-    smallest ref). A cluster that gets several keeps a claimed one, else the oldest, and redirects the others. One that
-    gets none is given back the id that its records had before a merge, or it is new.
+    smallest ref). A cluster that gets several keeps a claimed one, else the oldest; the others are redirected, unless
+    a part that had one is left without any: it keeps its own. One that gets none is given back the id that its
+    records had before a merge, or it is new.
     """
     won = _awards(clusters, past)
     without = [n for n in range(len(clusters)) if n not in won]
     restored = _restored(clusters, without, past)
     fresh = [n for n in without if n not in restored]
     minted = dict(zip(fresh, mint(len(fresh)) if fresh else (), strict=True)) | restored
-    # uuidv7 begins with its time: the smallest is the oldest.
-    best = [
-        minted[n] if n in minted else min(won[n], key=lambda old: (old not in past.claimed, old))
-        for n in range(len(clusters))
-    ]
+    best = [minted[n] if n in minted else _kept(won[n], past) for n in range(len(clusters))]
     redirects = {old: best[n] for n, olds in sorted(won.items()) for old in sorted(olds) if old != best[n]}
     changes = [_birth(clusters[n], best[n], past.ids) for n in without]
     changes += [Change("created", best[n]) for n in sorted(won) if best[n] not in past.live]  # came back
@@ -83,7 +80,8 @@ def _restored(clusters: Sequence[Collection[str]], without: Sequence[int], past:
 
 
 def _awards(clusters: Sequence[Collection[str]], past: Past) -> dict[int, list[str]]:
-    parts: dict[str, list[tuple[int, int, str, int]]] = defaultdict(list)
+    """Return cluster -> the ids that are its own; what it would merge away stays with a part that has no other id."""
+    claims: dict[str, list[tuple[int, int, str, int]]] = defaultdict(list)
     for number, refs in enumerate(clusters):
         held: dict[str, list[str]] = defaultdict(list)
         for ref in refs:
@@ -91,11 +89,22 @@ def _awards(clusters: Sequence[Collection[str]], past: Past) -> dict[int, list[s
                 held[past.ids[ref]].append(ref)
         for old, mine in held.items():
             first = sum(ref not in past.former for ref in mine)
-            parts[old].append((-first, -len(mine), min(mine), number))
+            claims[old].append((-first, -len(mine), min(mine), number))
     won: dict[int, list[str]] = defaultdict(list)
-    for old, claims in parts.items():
-        won[min(claims)[-1]].append(old)
+    for old, parts in claims.items():
+        won[min(parts)[-1]].append(old)
+    for number in sorted(number for number, olds in won.items() if len(olds) > 1):
+        for old in sorted(set(won[number]) - {_kept(won[number], past)}):
+            left = [part for part in claims[old] if part[-1] not in won]
+            if left:
+                won[number].remove(old)
+                won[min(left)[-1]].append(old)
     return won
+
+
+def _kept(olds: Collection[str], past: Past) -> str:
+    """Return the id that lasts: a claimed one, else the oldest (uuidv7 begins with its time)."""
+    return min(olds, key=lambda old: (old not in past.claimed, old))
 
 
 def _birth(refs: Collection[str], new: str, previous: Mapping[str, str]) -> Change:

@@ -66,9 +66,20 @@ def mark_seen(connection: psycopg.Connection, period: Since, rules: str) -> None
     """Remember, in the caller's transaction, that everything before `until` was read, and by which rules."""
     connection.execute(
         "insert into identity.seen (until, rules) values (%s, %s)"
-        " on conflict (one) do update set until = excluded.until, rules = excluded.rules",
+        " on conflict (one) do update set until = excluded.until, rules = excluded.rules, decided = false",
         [period.until, rules],
     )
+
+
+def mark_decided(connection: psycopg.Connection) -> None:
+    """Remember, in the caller's transaction, that people changed something since the last run."""
+    connection.execute("update identity.seen set decided = true")
+
+
+def decided(connection: psycopg.Connection) -> bool:
+    """Tell whether people changed something since the last run."""
+    row = connection.execute("select decided from identity.seen").fetchone()
+    return bool(row and row[0])
 
 
 def read(connection: psycopg.Connection, name: str, columns: Mapping[str, Any], period: Since) -> pl.DataFrame:

@@ -30,9 +30,9 @@ def versions(connection: psycopg.Connection) -> dict[str, str]:
     return dict(connection.execute(_IN_USE).fetchall())
 
 
-def in_use(connection: psycopg.Connection) -> Matchers:
-    """Return the matchers in use."""
-    return {kind: load(connection, version) for kind, version in versions(connection).items()}
+def in_use(connection: psycopg.Connection, kinds: Sequence[str]) -> Matchers:
+    """Return the matchers in use of these types."""
+    return {kind: load(connection, version) for kind, version in versions(connection).items() if kind in kinds}
 
 
 def load(connection: psycopg.Connection, version: str) -> "Matcher":
@@ -57,7 +57,26 @@ def ensured(connection: psycopg.Connection, kinds: Sequence[str], profiles: pl.D
             matcher = train(unpack(own.sort("key")), kind)
             keep(connection, matcher)
             adopt(connection, matcher.version)
-    return in_use(connection)
+    return in_use(connection, kinds)
+
+
+def retire_unusable(connection: psycopg.Connection) -> list[str]:
+    """Put out of use the matchers that this version of the code cannot score with; return their versions.
+
+    Their types are trained anew by the next run, which reads everything.
+    """
+    found = connection.execute("select version from identity.matchers where adopted_at is not null").fetchall()
+    unusable = [version for (version,) in found if not _usable(connection, version)]
+    connection.execute("update identity.matchers set adopted_at = null where version = any(%s)", [unusable])
+    return unusable
+
+
+def _usable(connection: psycopg.Connection, version: str) -> bool:
+    try:
+        load(connection, version)
+    except TerminalError:
+        return False
+    return True
 
 
 def trained(connection: psycopg.Connection, kind: str) -> "Matcher":

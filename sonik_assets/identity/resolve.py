@@ -46,7 +46,10 @@ class Options:
 
 @dataclass
 class Report:
-    """What a run did: for people, in the metadata of the assets. Counts are of what it looked at, `full` or not."""
+    """What a run did: for people, in the metadata of the assets. Counts are of what it looked at, `full` or not.
+
+    `decided`: people changed something since the last run, so what follows is of date though this one wrote nothing.
+    """
 
     full: bool
     mentions: int = 0
@@ -64,6 +67,7 @@ class Report:
     rows: dict[str, int] = field(default_factory=dict)
     evidence: int = 0
     evidence_unused: int = 0
+    decided: bool = False
     held: Sequence[str] = ()
     outcomes: Sequence[Outcome] = ()
 
@@ -79,6 +83,7 @@ def resolve(connection: psycopg.Connection, register: Places | None = None, opti
         with connection.transaction():
             ensure_tables(connection)
             lock(connection)
+            matchers.retire_unusable(connection)
             period = inbox.since(connection, _rules(connection), full=options.full)
             seen = _seen(connection, period)
         # Before the transaction that decides: what was paid for is kept, and nobody waits for the register.
@@ -131,6 +136,7 @@ def _resolve(connection: psycopg.Connection, period: inbox.Since, seen: Seen, re
     if not allowed and not options.trial:
         guard.judge(connection, outcomes)
     guard.passed(connection, allowed)
+    report.decided = inbox.decided(connection)
     inbox.mark_seen(connection, period, _rules(connection))
 
 

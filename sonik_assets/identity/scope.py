@@ -108,9 +108,10 @@ _STANDS = """(not {alias}.embedded or exists (
         and s.valid_to is null
 ))"""
 # Named mentions that could now mean another thing: changed themselves, or they are named, look or are attached as one.
+# From those that stand for themselves the change goes on.
 _NAMED = """
 insert into scope
-select distinct on (m.ref) m.source, m.table_name, m.record_id, m.ref, %(round)s
+select distinct on (m.ref) m.source, m.table_name, m.record_id, m.ref, case when {stands_m} then %(round)s else -1 end
 from identity.mentions as m
 where m.embedded and m.entity_type = any(%(kinds)s) and (
     m.key in (
@@ -154,11 +155,12 @@ def spread(connection: psycopg.Connection, kinds: Sequence[str], changed: pl.Dat
         copy_frame(cursor, sql.Identifier("scope"), rows)
     number, added = 0, changed.height
     while added:
-        connection.execute("analyze scope")
-        _common(connection, _VALUES_OF_ROUND, round=number)
-        added = _round(connection, number)
-        number += 1
-    connection.execute(_NAMED, {"kinds": list(kinds), "round": number})
+        while added:
+            connection.execute("analyze scope")
+            _common(connection, _VALUES_OF_ROUND, round=number)
+            added = _round(connection, number)
+            number += 1
+        added = _named(connection, kinds, number)
     connection.execute("analyze scope")
     (count,) = connection.execute("select count(*) from scope").fetchone() or (0,)
     return int(count)
@@ -174,6 +176,14 @@ def _round(connection: psycopg.Connection, number: int) -> int:
         {"round": number, "next": number + 1},
     )
     return cursor.rowcount
+
+
+def _named(connection: psycopg.Connection, kinds: Sequence[str], number: int) -> int:
+    """Add the named mentions as round `number`; return how many of them stand for themselves."""
+    query = _NAMED.format(stands_m=_STANDS.format(alias="m"))
+    connection.execute(query, {"kinds": list(kinds), "round": number})
+    (standing,) = connection.execute("select count(*) from scope where round = %s", [number]).fetchone() or (0,)
+    return int(standing)
 
 
 def _prepare(connection: psycopg.Connection, kinds: Sequence[str]) -> None:

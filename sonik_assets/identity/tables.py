@@ -1,6 +1,9 @@
 """The tables of identity, made where they are missing. Their contract is docs/identity.md."""
 
+from hashlib import md5
+
 import psycopg
+from psycopg import sql
 
 _TABLES = """
 create schema if not exists identity;
@@ -112,6 +115,8 @@ create table if not exists identity.large (
 create table if not exists identity.seen (
     one boolean primary key default true check (one), until timestamptz not null, rules text not null
 );
+-- `decided`: people changed something since; what follows identity has to be made anew.
+alter table identity.seen add column if not exists decided boolean not null default false;
 alter table identity.identifiers alter column weak set default false;
 -- `reused_from`: given up by that record and taken by another, differently named: it links nothing until someone looks.
 alter table identity.identifiers add column if not exists name_key text, add column if not exists reused_from text;
@@ -133,11 +138,18 @@ _LOCK = "select pg_advisory_xact_lock(hashtext('sonik.identity'))"
 
 
 def ensure_tables(connection: psycopg.Connection) -> None:
-    """Create what is missing; changes nothing that exists."""
+    """Create what is missing; where all is there, nothing is even locked: readers and runs do not wait for each other.
+
+    The schema's comment says which version of these statements made it.
+    """
     from sonik_assets.identity import places, visitors
 
-    for statements in (_TABLES, places.TABLES, visitors.TABLES):
+    statements = "".join((_TABLES, places.TABLES, visitors.TABLES))
+    version = md5(statements.encode(), usedforsecurity=False).hexdigest()
+    made = connection.execute("select obj_description(to_regnamespace('identity'), 'pg_namespace')").fetchone()
+    if made != (version,):
         connection.execute(statements)
+        connection.execute(sql.SQL("comment on schema identity is {}").format(sql.Literal(version)))
 
 
 def lock(connection: psycopg.Connection) -> None:

@@ -186,12 +186,21 @@ def held(pg: "Connection[Any]") -> dict[str, Any] | None:
 
 
 def matchers(pg: "Connection[Any]") -> Rows:
-    """Return the matchers there are: version, kind, link, review, made_at, adopted_at, in_use."""
+    """Return the matchers there are: version, kind, link, review, made_at, adopted_at, in_use.
+
+    One that the code of today can no longer use has `broken`, why, and null thresholds.
+    """
+    return [{**row, **_thresholds(pg, row["version"])} for row in rows(pg, _MATCHERS)]
+
+
+def _thresholds(pg: "Connection[Any]", version: str) -> dict[str, Any]:
     from sonik_assets.identity.matchers import load
 
-    found = rows(pg, _MATCHERS)
-    loaded = {row["version"]: load(pg, row["version"]) for row in found}
-    return [{**row, "link": loaded[row["version"]].link, "review": loaded[row["version"]].review} for row in found]
+    try:
+        matcher = load(pg, version)
+    except TerminalError as error:
+        return {"link": None, "review": None, "broken": str(error)}
+    return {"link": matcher.link, "review": matcher.review, "broken": None}
 
 
 def difference(pg: "Connection[Any]", report: "Report", limit: int) -> dict[str, Any]:

@@ -68,6 +68,8 @@ def test_a_matcher_is_trained_then_adopted_with_another_threshold(deciding: Comm
     shown = deciding("identity", "matchers")
     assert "venue-" in shown
     assert max(map(len, shown.splitlines())) <= 80
+    house.connection.execute("update identity.matchers set payload = 'x' where version = %s", [text.split()[0]])
+    assert "damaged" in deciding("identity", "matchers")
     deciding("identity", "adopt", version)
     assert matchers.versions(house.connection)["venue"] == version
 

@@ -67,15 +67,12 @@ def dropped(world: World) -> int:
 @pytest.fixture
 def many(world: World) -> World:
     artists(world, MANY)
-    assert run(world).held == ()
+    assert run(world).held == ()  # A first run changes nothing that was.
     return world
 
 
-def test_a_first_run_is_never_held(many: World) -> None:
-    assert held(many) == check(many) == []
-
-
 def test_a_run_that_would_drop_too_much_writes_nothing(many: World) -> None:
+    assert guard.acknowledge(many.connection, "ana") == []  # Nothing is held that this would let through.
     before = written(many)
     drop(many, FEW + 1)
     report = run(many)
@@ -119,20 +116,6 @@ def test_acknowledging_lets_exactly_the_next_run_through(many: World) -> None:
     assert dropped(many) == FEW + 1
 
 
-def test_there_is_nothing_to_acknowledge_where_nothing_is_held(many: World) -> None:
-    assert guard.acknowledge(many.connection, "ana") == []
-    drop(many, FEW + 1)
-    assert run(many).held
-
-
-def test_a_run_may_be_let_through_beforehand(many: World) -> None:
-    drop(many, FEW + 1)
-    run(many)
-    assert run(many, acknowledged="run configuration").held == ()
-    assert dropped(many) == FEW + 1
-    assert held(many) == check(many) == []
-
-
 def test_a_run_with_less_to_change_goes_through_and_closes_what_was_held(many: World) -> None:
     drop(many, FEW + 1)
     assert run(many).held
@@ -171,7 +154,8 @@ def test_merges_and_splits_are_counted_each(world: World) -> None:
     assert written(world) == before
     ((_, worst, _),) = held(world)
     assert {(case["change"], case["count"]) for case in worst} == {("merged", 1)}
-    assert run(world, acknowledged="ana").held == ()
+    assert run(world, acknowledged="run configuration").held == ()
+    assert held(world) == check(world) == []
     artists(world, count, "'@alone' || n")
     assert run(world).held == [f"{FEW + 1} of {FEW + 2} artist entities would be split"]
 

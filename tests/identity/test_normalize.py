@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sonik_assets.identity.normalize import Refused
@@ -92,6 +92,7 @@ ANY = st.text() | st.builds(
 
 
 @given(ANY, st.sampled_from([None, "MX", "BR", "AR", "CO", "US"]))
+@example("S:0:S", None)
 @settings(max_examples=500, deadline=None)
 def test_normalisers_refuse_with_a_reason_or_settle(text, country):
     """A value comes out as it is when it goes in again; anything else is refused, never another error."""
@@ -203,6 +204,7 @@ def test_placeholders_are_no_phones():
     st.from_regex(r"[0-9]{3}[0-9 ().-]{4,9}", fullmatch=True),
     st.sampled_from(["MX", "BR", "AR", "CO", "CL", "PE", "UY", "EC", "US", "ES"]),
 )
+@example("+", "055120000000", "MX")
 @settings(max_examples=1500, deadline=None)
 def test_the_short_way_of_phones_is_the_librarys(prefix, rest, country):
     number = _short_way(prefix + rest, country)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from resources.places import Place
 from sonik_assets.identity import decisions
 from sonik_assets.identity.judgements import Decision
 from sonik_assets.identity.resolve import Options, resolve
@@ -96,3 +97,26 @@ def test_a_place_whose_id_changed_is_the_same_place_at_once(world):
     assert world.rows("select count(*) from identity.identifiers where verified_at is null") == [(0,)]
     report = resolve(world.connection, Register(), FULL)
     assert sum(counts.total for counts in report.written.values()) == 0
+
+
+def test_a_run_after_a_decision_says_that_something_changed_though_it_writes_nothing(reused):
+    decisions.judge(reused.connection, Decision("directus/artists/1", "directus/artists/2", "different"), "ana")
+    first, second = (resolve(reused.connection, options=IDS) for _ in range(2))
+    assert (first.decided, second.decided) == (True, False)
+    assert sum(counts.total for counts in first.written.values()) == 0
+
+
+def test_a_trial_and_a_run_without_a_register_know_what_was_looked_up(world):
+    class Offline:
+        origin, keeps = "test", None
+
+        def find(self, queries):
+            return [[Place("P1", query.name)] if query.name == "Nébula" else [] for query in queries]
+
+    world.mention(OLD, "venue", name="Nébula", city="Lima", country="PE")
+    world.mention(NEW, "venue", name="Otro", google_place_id="P1")
+    resolve(world.connection, Offline(), IDS)
+    assert world.id(OLD) == world.id(NEW)
+    for options in (Options(full=True, trial=True, matchers={}), FULL):
+        report = resolve(world.connection, options=options)
+        assert sum(counts.total for counts in report.written.values()) == 0

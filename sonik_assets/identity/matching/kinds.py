@@ -32,7 +32,7 @@ _NAMED = "name_least >= 0.6 or name_most >= 0.9 or letters >= 0.75"
 _PERSON = (
     f"{_CONTACT} or same_mailbox or same_birth or birth_slip or same_house and street >= 0.5"
     " or street >= 0.75 and same_postcode"
-    f" or ({_NAMED}) and (same_postcode or same_city)"
+    f" or (same_postcode or same_city) and ({_NAMED})"
 )
 
 _COMPANY = Kind(

@@ -69,7 +69,10 @@ class Matcher:
 
     @classmethod
     def load(cls, payload: bytes) -> "Matcher":
-        """Return the matcher of a payload. Raises TerminalError where the bytes are none, or the model has holes."""
+        """Return the matcher of a payload.
+
+        Raises TerminalError where the bytes are none, the model has holes, or it was trained on other levels.
+        """
         import orjson
         from zstandard import ZstdDecompressor, ZstdError
 
@@ -232,12 +235,14 @@ def _filled(prepared: pl.DataFrame, comparison: Comparison) -> bool:
 
 
 def _refuse_holes(model: dict[str, Any], kind: str) -> None:
-    """Refuse a model that cannot weigh a level: it would score by accident."""
+    """Refuse a model that cannot weigh a level, or knows other levels than these: it would score by accident."""
+    known = {comparison.name: [level.label for level in comparison.levels] for comparison in _spec(kind).comparisons}
     for comparison in model["comparisons"]:
-        for level in comparison["comparison_levels"]:
-            if level.get("is_null_level"):
-                continue
+        name, levels = comparison["output_column_name"], comparison["comparison_levels"][1:]
+        if [level["label_for_charts"] for level in levels] != known.get(name):
+            raise TerminalError(f"the {kind} matcher was trained on other levels of {name} than these: train it again")
+        for level in levels:
             values = (level.get("m_probability"), level.get("u_probability"))
             if not all(isinstance(value, float) and 0 < value < 1 for value in values):
-                where = f"{comparison['output_column_name']}, level {level['label_for_charts']!r}"
+                where = f"{name}, level {level['label_for_charts']!r}"
                 raise TerminalError(f"the {kind} matcher has no weight for {where}: train it on more records")

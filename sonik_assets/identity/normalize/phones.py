@@ -141,7 +141,7 @@ def _short_way(text: str, country: str | None) -> str | None:
 def _plan_of_code(digits: str) -> _Plan | None:
     import phonenumbers
 
-    for length in (1, 2, 3):
+    for length in (1, 2, 3) if not digits.startswith("0") else ():
         regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(int(digits[:length] or 0))
         if regions:
             return _plan(regions[0])

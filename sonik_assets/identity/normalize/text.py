@@ -62,7 +62,9 @@ def name_key(text: str) -> str:
     Words of legal forms count nowhere, for order says nothing; the key of a key is itself.
     """
     words = fold_name(text).split()
-    return " ".join(sorted([word for word in words if word not in _ARTICLES and word not in _LEGAL] or words))
+    key = " ".join(sorted([word for word in words if word not in _ARTICLES and word not in _LEGAL] or words))
+    shorter = _without_phrase(key)
+    return key if shorter == key else name_key(shorter)  # sorting may have put a legal form together
 
 
 def fold_address(text: str) -> str:

@@ -45,7 +45,7 @@ select
 from unnest(%(hashes)s::text[]) as asked (query_hash)
 join identity.places_cache as c using (query_hash)
 left join identity.places_cache as i on i.query_hash = 'place_id:' || c.place_id
-where c.origin = %(origin)s or c.decided_by is not null
+where %(origin)s::text is null or c.origin = %(origin)s or c.decided_by is not null
 """)
 _KEEP = """
 insert into identity.places_cache as c (
@@ -91,8 +91,8 @@ where i.scheme = 'google_places_id' and i.value = c.place_id and i.verified_at i
 """
 
 
-def known(connection: psycopg.Connection, hashes: Sequence[str], origin: str) -> pl.DataFrame:
-    """Return KNOWN of the questions that `origin` or a person has answered; `due`: to be asked again."""
+def known(connection: psycopg.Connection, hashes: Sequence[str], origin: str | None) -> pl.DataFrame:
+    """Return KNOWN of the questions that `origin` (None: anybody) or a person has answered; `due`: ask again."""
     return tables.read(connection, _KNOWN, KNOWN, {"hashes": list(hashes), "origin": origin})
 
 

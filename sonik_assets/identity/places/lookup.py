@@ -46,19 +46,18 @@ class Found:
 
 
 def look_up(connection: psycopg.Connection, mentions: pl.DataFrame, places: Places | None) -> Found:
-    """Look up prepared venue and organization records without Places id.
+    """Look up prepared venue and organization records without Places id; without a register, what was answered before.
 
     Each batch of answers is a transaction of its own: outside of another one, a run that dies has not paid in vain.
     Raises TerminalError where the register refuses us.
     """
     blanked = cache.blank(connection)
-    if places is None:
-        return Found(pl.DataFrame(schema=_IDS), pl.DataFrame(schema=_DOUBTS), blanked=blanked)
     rows = lacking(mentions)
     asked = rows.unique("query_hash", keep="first", maintain_order=True)
-    known = cache.known(connection, asked["query_hash"].to_list(), places.origin)
-    new = _to_ask(asked, known)
-    answers = pl.concat([pl.DataFrame(schema=cache.ANSWERS), *_ask(connection, new, places)])
+    known = cache.known(connection, asked["query_hash"].to_list(), places.origin if places else None)
+    new = _to_ask(asked, known) if places else asked.clear()
+    told = _ask(connection, new, places) if places else ()
+    answers = pl.concat([pl.DataFrame(schema=cache.ANSWERS), *told])
     fresh = answers.select(*list(cache.KNOWN)[:-1])
     done = pl.concat([fresh, known.drop("due").join(fresh, on="query_hash", how="anti")])
     counts = dict(done["status"].value_counts().iter_rows())

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from resources.errors import TerminalError
 from resources.stores import tables
+from sonik_assets.identity.inbox import mark_decided
 from sonik_assets.identity.tables import lock
 from sonik_assets.identity.visitors.rules import EVIDENCE, PAIR, USERS, spans
 
@@ -98,6 +99,7 @@ def undo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by
             raise TerminalError(f"visitor {anonymous_id} is not linked to user {user_record}: nothing to undo")
         connection.execute(_UNDO, [anonymous_id, user_record, by, reason])
         recompute(connection, [anonymous_id])
+        mark_decided(connection)
 
 
 def redo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by: str) -> None:
@@ -107,6 +109,7 @@ def redo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by
         if not connection.execute(_REDO, [by, anonymous_id, user_record]).rowcount:
             raise TerminalError(f"the link of visitor {anonymous_id} to user {user_record} is not undone")
         recompute(connection, [anonymous_id])
+        mark_decided(connection)
 
 
 def undone(connection: psycopg.Connection, anonymous_ids: Sequence[str] | None = None) -> pl.DataFrame:

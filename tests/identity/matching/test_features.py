@@ -26,9 +26,14 @@ def test_words_of_a_name(name: str, words: list[str]) -> None:
     ("address", "house", "street"),
     [
         ("Avenida Reforma 222, Piso 3", "222", ["reforma"]),
-        ("786 Montes Urales Nte.", "786", ["montes", "urales", "nte"]),
-        ("760 State Route 35 Ste 1", "760", ["state", "route"]),
-        ("Rua das Palmeiras", None, ["das", "palmeiras"]),
+        ("786 Montes Urales Nte.", "786", ["montes", "nte", "urales"]),
+        ("760 State Route 35 Ste 1", "760", ["35", "route", "state"]),
+        ("1601 N 32nd St", "1601", ["32"]),
+        ("5 de Mayo 12", "12", ["5", "mayo"]),
+        ("Calle 98 # 64 - 05", "64-5", ["98"]),
+        ("Calle 98 64-05 Esq Bogotá", "64-5", ["98", "bogota"]),
+        ("東京都新宿区歌舞伎町1丁目11-13", "1-11-13", ["東京都新宿区歌舞伎町1丁目11"]),
+        ("Rua das Palmeiras", None, ["palmeiras"]),
     ],
 )
 def test_house_and_street(address: str, house: str | None, street: list[str]) -> None:

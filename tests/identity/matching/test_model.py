@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from benchmarks import labelled_sets
 from resources.errors import TerminalError
-from sonik_assets.identity.matching import scoring
+from sonik_assets.identity.matching import model, scoring
 from sonik_assets.identity.matching.blocking import block_keys
 from sonik_assets.identity.matching.features import prepare
 from sonik_assets.identity.matching.frequencies import KEY_CAP
@@ -96,22 +96,32 @@ def test_a_model_with_a_hole_is_refused(trained: Matcher) -> None:
         Matcher.load(frozen)
 
 
+def test_a_model_of_other_levels_is_refused(trained: Matcher) -> None:
+    older = json.loads(json.dumps(trained.model))
+    del older["comparisons"][0]["comparison_levels"][2]
+    frozen = Matcher("venue", trained.link, trained.review, older, trained.frequencies).payload()
+    with pytest.raises(TerminalError, match="other levels of name"):
+        Matcher.load(frozen)
+
+
 def test_damaged_bytes_are_refused() -> None:
     with pytest.raises(TerminalError, match="damaged"):
         Matcher.load(b"not a payload")
 
 
-def test_columns_that_nobody_fills_are_no_part_of_the_model(trained: Matcher) -> None:
+def test_columns_that_nobody_fills_are_no_part_of_the_model(trained: Matcher, places: pl.DataFrame) -> None:
     names = {comparison["output_column_name"] for comparison in trained.model["comparisons"]}
-    assert "distance" not in names
-    assert {"name", "address", "phone"} <= names
+    assert {"name", "place", "phone"} <= names
+    nowhere = learn(places.drop("phones"), "venue")
+    assert nowhere is not None
+    assert {comparison["output_column_name"] for comparison in nowhere.model["comparisons"]} == names - {"phone"}
 
 
 def test_an_explanation_gives_values_levels_and_bits(venues: pl.DataFrame) -> None:
     told = json.loads(released("venue").explain(venues, venues, _pair(0, 1)).item())
     by_name = {part["name"]: part for part in told["comparisons"]}
     assert (by_name["name"]["left"], by_name["name"]["right"]) == ("Teatro Umbral Austral", "TEATRO Umbrall Austral")
-    assert by_name["address"]["level"] == "same house"
+    assert by_name["place"]["level"] == "same house, same point"
     assert "phone" not in by_name  # one of them has none: no evidence
     assert told["total"] == pytest.approx(told["prior"] + sum(part["bits"] for part in told["comparisons"]), abs=0.05)
 
@@ -129,6 +139,33 @@ def test_explanations_come_in_the_order_of_the_pairs_asked(venues: pl.DataFrame)
     told = matcher.explain(venues, venues, asked).to_list()
     assert told[0] == told[2]
     assert [json.loads(text)["comparisons"][0]["left"] for text in told[:2]] == [venues["name"][2], venues["name"][0]]
+
+
+@pytest.mark.parametrize("address", ["Calle 98 # 64 - 05", "Calle 98 64-05 Esq Bogotá", "CALLE 98 #64-5"])
+def test_what_a_listing_names_at_the_address_of_a_place_is_worth_a_look(address: str) -> None:
+    place = {"source": "directus", "city_key": "bogota", "country_code": "CO", "category": "cultural_center"}
+    named = {"source": "clean", "name": "Espacio Libre Cafe", "address": address, "city_key": "bogota"}
+    own = frame({**place, "name": "Espacio Libre", "name_key": "espacio libre", "address": "Calle 98 # 64 - 05"})
+    found = released("venue").pairs(own, frame({}, named).slice(1))
+    assert found.height == 1
+
+
+def test_many_records_of_which_few_are_alike_are_weighed_as_released_by_their_own_words() -> None:
+    carried = released("organization")
+    names = [{"source": "x", "name": f"Nombre {n}", "name_key": f"{n} nombre"} for n in range(10)]
+    crowd = pl.concat([frame(*names)] * (carried.frequencies.records // 10 + 1)).with_row_index("at")
+    crowd = crowd.with_columns(pl.col("at").alias("row"), name=pl.col("name") + pl.col("at").cast(pl.String) + "x")
+    found = train(crowd, "organization")
+    assert found.model == carried.model
+    assert found.frequencies.records == crowd.height
+    assert found.version != carried.version
+
+
+def test_training_looks_at_an_even_part_of_many_records(monkeypatch: pytest.MonkeyPatch, places: pl.DataFrame) -> None:
+    monkeypatch.setattr(model, "MAX_RECORDS", 400)
+    found = learn(places, "venue")
+    assert found is not None
+    assert found.frequencies.records == 400
 
 
 def test_a_name_alone_is_no_person() -> None:
