@@ -74,6 +74,10 @@ def sync(
     target = sql.Identifier(*table.split(".", 1))
     columns = [*frame.columns, *([retire] if retire and retire not in frame.columns else [])]
     with connection.cursor() as cursor:
+        if not cursor.execute(sql.SQL("select exists (select from {})").format(target)).fetchone()[0]:
+            copy_frame(cursor, target, frame)
+            cursor.execute(sql.SQL("analyze {}").format(target))
+            return Counts(inserted=frame.height)
         _stage(cursor, target, columns, frame)
         lacking = 0
         if within is not None and (delete or retire):

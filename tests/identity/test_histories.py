@@ -19,7 +19,21 @@ from resources.errors import TerminalError
 from sonik_assets.identity.checks import INVARIANTS
 from sonik_assets.identity.matching.kinds import KINDS
 from tests.identity.conftest import World
-from tests.identity.histories import Run, Step, Story, adopt_released, begin_again, forget, histories, shortened, state
+from tests.identity.histories import (
+    Alias,
+    Delete,
+    Judge,
+    Put,
+    Run,
+    Step,
+    Story,
+    adopt_released,
+    begin_again,
+    forget,
+    histories,
+    shortened,
+    state,
+)
 
 type Told = Mapping[str, Mapping[Any, Any]]
 HISTORIES = int(os.environ.get("SONIK_HISTORIES", "3"))
@@ -30,9 +44,9 @@ TABLES = (
 
 
 def many(share: float) -> hypothesis_settings:
-    """Return the share of the histories, at least one."""
+    """Return the share of the histories, at least two: the first one is always the same."""
     return hypothesis_settings(
-        max_examples=max(1, int(HISTORIES * share)),
+        max_examples=max(2, int(HISTORIES * share)),
         deadline=None,
         phases=[Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -43,6 +57,61 @@ def many(share: float) -> hypothesis_settings:
 def quick(world: World) -> World:
     world.connection.execute("set synchronous_commit = off")
     return world
+
+
+ORGANIZER, OTHER_ORGANIZER = "directus/events.organizer/1", "scraper/event_listings.organizer/ra:1"
+ONE, TWO = "twenty/companies/1", "twenty/companies/2"
+LISTED = "scraper/event_listings/ra:1"
+ARTISTS = ("directus/artists/1", "directus/artists/2", "scraper/artist_profiles/ra:1")
+NAMESAKES = [Put(ONE, {}), Put(TWO, {}), Put(ORGANIZER, {}), Run()]
+KIOSK = {"name": "Kiosk Inc."}
+ONCE_WRONG = {
+    "one that stays keeps its id where another leaves": [
+        Put("directus/venues/1", {}), Put("directus/events/1", {"url": "https://ra.co/events/2"}),
+        Put(LISTED, {"ticket_url": "https://tix.pe/e/2"}),
+        Put("scraper/event_listings/so:1", {"ticket_url": "https://tix.pe/e/2"}), Run(),
+        Put(LISTED, {"ticket_url": "https://tix.pe/e/1", "url": "https://ra.co/events/2"}),
+    ],
+    "a decision leaves identifiers alone": [
+        Put(ARTISTS[0], {"instagram": "@kiosk"}), Run(), Alias("instagram_url", "roma", "kiosk", undone=False),
+    ],
+    "a namesake comes to what stands by its handle": [
+        Put(ONE, {"google_place_id": "P2", "instagram": "@roma"}), Put(ORGANIZER, {"instagram": "@roma"}), Run(),
+        Put(TWO, {"place": ("Bogotá", "CO"), "instagram": "@nebula"}),
+    ],
+    "two of one e-mail and two handles": [
+        Put("twenty/people/1", {"email": "bo@acme.pe", "instagram": "@kiosk"}),
+        Put("mongo/users/u1", {"email": "bo@acme.pe", "instagram": "@nebula"}),
+    ],
+    "a namesake goes": [*NAMESAKES, Delete(TWO)],
+    "a namesake is renamed": [*NAMESAKES, Put(TWO, KIOSK)],
+    "different, after both were the same as a third": [
+        *(Put(ref, {"name": name}) for ref, name in zip(ARTISTS, ("Juanes", "DJ Roma", "Rosalía"), strict=True)), Run(),
+        Judge(*ARTISTS[:2], "same"), Judge(*ARTISTS[1:], "same"), Judge(ARTISTS[0], ARTISTS[2], "different"),
+    ],
+    "the same, then of two places": [
+        Put("directus/venues/1", {}), Put("directus/venues/2", {"name": "Sala X"}), Run(),
+        Judge("directus/venues/1", "directus/venues/2", "same"),
+        Put("directus/venues/1", {"google_place_id": "P1"}), Put("directus/venues/2", {"google_place_id": "P2"}),
+    ],
+    "a judged mention says something else and comes back": [
+        Put(ONE, {}), Put(ORGANIZER, KIOSK), Put(OTHER_ORGANIZER, KIOSK), Run(), Judge(ORGANIZER, ONE, "same"),
+        Put(ORGANIZER, {"name": "Roma Producciones"}), Run(), Put(ORGANIZER, KIOSK),
+    ],
+    "two that were judged against each other come to say the same": [
+        Put(ONE, {}), Put(ORGANIZER, KIOSK), Put(OTHER_ORGANIZER, {"name": "Roma Producciones"}), Run(),
+        Judge(ORGANIZER, ONE, "same"), Judge(OTHER_ORGANIZER, ONE, "different"), Put(OTHER_ORGANIZER, KIOSK),
+    ],
+}  # fmt: skip
+
+
+def test_what_once_was_wrong_stays_right(quick: World) -> None:
+    failures = {
+        name: failure
+        for name, history in ONCE_WRONG.items()
+        if (failure := failing(quick, history, likeness=False)) is not None
+    }
+    assert failures == {}
 
 
 @many(1)
