@@ -74,7 +74,7 @@ def sync(
     target = sql.Identifier(*table.split(".", 1))
     columns = [*frame.columns, *([retire] if retire and retire not in frame.columns else [])]
     with connection.cursor() as cursor:
-        if not cursor.execute(sql.SQL("select exists (select from {})").format(target)).fetchone()[0]:
+        if cursor.execute(sql.SQL("select from {} limit 1").format(target)).fetchone() is None:
             copy_frame(cursor, target, frame)
             cursor.execute(sql.SQL("analyze {}").format(target))
             return Counts(inserted=frame.height)

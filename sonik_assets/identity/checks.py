@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from resources.dagster import Stores
+from sonik_assets.identity.judgements import DISREGARDED
 from sonik_assets.identity.memory import UNDISPUTED
 from sonik_assets.identity.schemes import FORBIDDING, LINKING, MOST_RECORDS
 
@@ -31,7 +32,8 @@ group by record.source, record.table_name, record.record_id
 having count(entity.entity_id) <> 1
 """
 # The strongest scheme that an entity holds any value of is the one that linked it: of that it has one value, where
-# two contradict. A weaker one may differ: one place's two sites, one mailbox's two handles.
+# two contradict. A weaker one may differ: one place's two sites, one mailbox's two handles. A person may have joined
+# two values knowingly, or before they differed.
 _RANKED = ", ".join(
     f"('{kind}', '{scheme}', {rank}, {scheme in FORBIDDING[kind]})"
     for kind, schemes in LINKING.items()
@@ -50,6 +52,13 @@ held as (
 select concat_ws(' ', entity_type, entity_id, scheme, string_agg(value, ' / ' order by value))
 from held
 where forbids and rank = (select min(o.rank) from held as o where o.entity_id = held.entity_id)
+    and entity_id not in (
+        select m.entity_id
+        from identity.judgements as j
+        inner join identity.mentions as r on r.ref in (j.left_ref, j.right_ref)
+        inner join identity.entity_map as m using (source, table_name, record_id)
+        where j.retired_at is null and j.method = 'person' and j.judgement = 'same'
+    )
 group by entity_type, entity_id, scheme
 having count(*) > 1
 """
@@ -87,18 +96,6 @@ where not r.embedded
 group by m.entity_type, m.entity_id
 having count(*) > {MOST_RECORDS} and m.entity_id not in (select entity_id from identity.large)
 """
-_DISREGARDED = """
-select concat_ws(' ', j.judgement, j.left_ref, j.right_ref)
-from identity.judgements as j
-inner join identity.mentions as lm on lm.ref = j.left_ref
-inner join identity.mentions as rm on rm.ref = j.right_ref
-inner join identity.entity_map as l
-    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
-inner join identity.entity_map as r
-    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
-where j.retired_at is null and j.method = 'person' and j.judgement in ('same', 'different')
-    and (j.judgement = 'same') <> (l.entity_id = r.entity_id)
-"""
 _HELD = """
 select reason || coalesce('; ' || (w ->> 'type') || ' ' || (w ->> 'entity') || ' ' || (w ->> 'count'), '')
 from identity.held
@@ -118,7 +115,7 @@ INVARIANTS = {
     "no_lost_redirect_targets": (_LOST, "What a redirect leads to lives, or history says that it was dropped."),
     "every_id_resolves": (_RESOLVING, "Each id ever given lives, is redirected, or was dropped with its records."),
     "no_entity_over_the_cap": (_LARGE, f"No entity has more than {MOST_RECORDS} records, unless acknowledged."),
-    "decisions_are_honoured": (_DISREGARDED, "What people judged the same is one entity, what different is two."),
+    "decisions_are_honoured": (DISREGARDED, "What people judged the same is one entity, what different is two."),
 }
 """Check name -> (SQL returning one text a violation, what it says)."""
 

@@ -13,7 +13,7 @@ import psycopg
 
 from resources.errors import TerminalError
 from sonik_assets.identity import inbox, judgements
-from sonik_assets.identity.judgements import MODEL, Decision
+from sonik_assets.identity.judgements import DISREGARDED, MODEL, Decision
 from sonik_assets.identity.normalize.domains import normalize_domain
 from sonik_assets.identity.normalize.emails import normalize_email
 from sonik_assets.identity.normalize.instagram import normalize_instagram
@@ -184,7 +184,9 @@ def deciding(connection: psycopg.Connection) -> Iterator[Done]:
         ensure_tables(connection)
         lock(connection)
         (last,) = connection.execute(_LAST).fetchone() or (0,)
+        before = set(connection.execute(DISREGARDED))
         yield done
+        _refuse_overruling(set(connection.execute(DISREGARDED)) - before)
         done.changes.extend(connection.execute(_CHANGES, [last]).fetchall())
         inbox.mark_decided(connection)
 
@@ -212,6 +214,16 @@ def _standing(connection: psycopg.Connection, entity: str) -> list[str]:
     if not refs:
         raise TerminalError(f"no record stands for {entity} today: `sonik entity history {entity}` shows why")
     return refs
+
+
+def _refuse_overruling(overruled: set[tuple[str, ...]]) -> None:
+    if overruled:
+        (first,) = min(overruled)
+        judgement, left, right = first.split(" ", 2)
+        raise TerminalError(
+            f"that cannot be while {left} and {right} are judged {judgement}: decide that pair first"
+            f" (`sonik review list`), or use `sonik entity merge` or `split`, which take older decisions back"
+        )
 
 
 def _refuse_strangers(connection: psycopg.Connection, entity: str, refs: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ The order only. Within `scope` nothing depends on what lies outside, so a run ov
 all of them decide the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
@@ -85,8 +85,7 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     clock("link")
     naming = stage.identifiers.join(linked.weak, on=["entity_type", "scheme", "value"], how="anti")
     settled = settle(before, stage.mentions, linked.members, naming, partial(store.mint, connection))
-    attached, doubts = _attach(connection, stage, linked, settled)
-    placed = _placed(stage, linked, attached)
+    attached, doubts, placed = _attach(connection, stage, linked, settled)
     clock("settle")
     judged = _judged(connection, stage, linked, attached, doubts, matchers)
     clock("explain")
@@ -109,18 +108,21 @@ def _remember(
     else:
         memory.stage_refs(connection, said.changed)
         within = memory.IN_CHANGED
+        scope.note_names(connection)
     return memory.remember(connection, mentions, compared, said.held, within)
 
 
 def _attach(
     connection: psycopg.Connection, stage: scene.Stage, linked: Linked, settled: Settled
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return ATTACHED and DOUBTS of the mentions that stand for nothing themselves."""
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Place the mentions that stand for nothing themselves; return ATTACHED and DOUBTS of profiles, and the placed.
+
+    The placed: REF, entity_type, entity_id, linked_by.
+    """
     open_ = stage.mentions.filter("embedded").join(linked.members, on="row", how="anti")
     named = open_.select("key", "entity_type", "name_key", "city_key", "address").unique("key", maintain_order=True)
     now = settled.members.select(ref=pl.concat_str(*REF, separator="/"), now="entity_id")
     scoped = stage.mentions.select("ref", known=pl.lit(value=True))
-    kinds = sorted(set(open_["entity_type"]))
 
     def today(found: pl.DataFrame) -> pl.DataFrame:
         """Give records in scope the entity they have now; those outside keep theirs."""
@@ -128,13 +130,15 @@ def _attach(
         entity = pl.when(pl.col("known").is_not_null()).then("now").otherwise("entity_id")
         return both.with_columns(entity_id=entity).drop("now", "known").filter(pl.col("entity_id").is_not_null())
 
-    return attach(
+    decisions = today(_decisions(stage, open_))
+    attached, doubts = attach(
         named,
         today(scene.namesakes(connection)),
-        today(scene.like_named(connection, kinds)).join(named.select("key"), on="key", how="semi"),
-        _decisions(stage, open_, today),
+        today(scene.like_named(connection, sorted(set(open_["entity_type"])))).join(named, on="key", how="semi"),
+        decisions.drop("named"),
         _twins(linked, settled),
     )
+    return attached, doubts, _placed(open_, attached, decisions)
 
 
 def _twins(linked: Linked, settled: Settled) -> pl.DataFrame:
@@ -148,10 +152,8 @@ def _twins(linked: Linked, settled: Settled) -> pl.DataFrame:
     return pl.concat([both, both.select(entity_id="twin", twin="entity_id")]).unique()
 
 
-def _decisions(
-    stage: scene.Stage, open_: pl.DataFrame, today: "Callable[[pl.DataFrame], pl.DataFrame]"
-) -> pl.DataFrame:
-    """Return key, ref, entity_id, judgement: what people decided of a named mention and a record."""
+def _decisions(stage: scene.Stage, open_: pl.DataFrame) -> pl.DataFrame:
+    """Return named, key, ref, entity_id, judgement: what people decided of a named mention and a record."""
     keys = open_.select("key", named="ref")
     sides = [
         stage.decisions.select("judgement", named=f"{side}_ref", ref=f"{other}_ref", entity_id=f"{other}_entity").join(
@@ -159,13 +161,22 @@ def _decisions(
         )
         for side, other in (("left", "right"), ("right", "left"))
     ]
-    return today(pl.concat(sides).select("key", "ref", "entity_id", "judgement"))
+    return pl.concat(sides).select("named", "key", "ref", "entity_id", "judgement")
 
 
-def _placed(stage: scene.Stage, linked: Linked, attached: pl.DataFrame) -> pl.DataFrame:
-    """Return the attached mentions: REF, entity_type, entity_id, linked_by."""
-    open_ = stage.mentions.filter("embedded").join(linked.members, on="row", how="anti")
-    return open_.join(attached, on="key").select(*REF, "entity_type", "entity_id", "linked_by")
+def _placed(open_: pl.DataFrame, attached: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+    """Return the attached mentions; what was decided of a mention itself goes before what holds for its profile."""
+    placed = open_.join(attached.select("key", "entity_id", "linked_by"), on="key")
+    own = (
+        decisions.rename({"named": "ref", "ref": "other"})
+        .sort("ref", "other")
+        .unique(["ref", "entity_id"], keep="first")
+    )
+    same = own.filter(pl.col("judgement") == "same").unique("ref", keep="first", maintain_order=True)
+    refused = own.filter(pl.col("judgement") == "different").select("ref", "entity_id")
+    others = placed.join(refused, on=["ref", "entity_id"], how="anti").join(same, on="ref", how="anti")
+    mine = open_.join(same.select("ref", "entity_id", linked_by=pl.lit("decision")), on="ref")
+    return pl.concat([part.select(*REF, "entity_type", "entity_id", "linked_by") for part in (others, mine)])
 
 
 def _judged(

@@ -15,7 +15,11 @@ from sonik_assets.identity.schemes import clean_source
 LISTS = ("phones", "domains", "handles", "emails", "genres", "lineup")
 """Columns that hold several values: texts here and in PostgreSQL, one value a line."""
 _SCHEMES = {"phones": "phone", "domains": "domain", "handles": "instagram_url", "emails": "email"}
-_SAID = ("name", "name_key", "address", "city_key", "country_code", "category", *LISTS)
+_SAID = (
+    *("name", "name_key", "address", "city_key", "country_code", "postcode", "latitude", "longitude", "birth_date"),
+    *("category", *LISTS),
+)
+"""What two mentions inside other records must share to be one profile: all that is compared of them."""
 
 MENTIONS = {
     **dict.fromkeys(REF, pl.String),
@@ -68,12 +72,17 @@ def _conform(mentions: pl.DataFrame) -> pl.DataFrame:
     wanted = {name: kind for name, kind in {**MENTIONS, **PROFILES}.items() if name != "key"}
     have = set(mentions.columns)
     columns = [pl.col(name) if name in have else pl.lit(None).alias(name) for name in wanted]
-    clean = clean_source().fill_null(pl.concat_str("source", "table_name", separator="/"))
+    # A profile of many mentions is of no one source.
+    clean = (
+        pl.when("embedded")
+        .then(pl.lit(""))
+        .otherwise(clean_source().fill_null(pl.concat_str("source", "table_name", separator="/")))
+    )
     return mentions.select(*columns, clean=clean).cast(wanted)  # type: ignore[arg-type]
 
 
 def _keys(said: pl.DataFrame) -> pl.Series:
-    words = pl.concat_str([pl.col(name).fill_null("") for name in _SAID], separator="\x1f")
+    words = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in _SAID], separator="\x1f")
     rows = said.select("embedded", "entity_type", words.alias("words"), pl.concat_str(*REF, separator="/").alias("ref"))
     keys = [
         f"{kind}:{blake2b(words.encode(), digest_size=16).hexdigest()}" if embedded else ref

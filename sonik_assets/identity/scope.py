@@ -107,6 +107,31 @@ _STANDS = """(not {alias}.embedded or exists (
     where (s.source, s.table_name, s.record_id) = ({alias}.source, {alias}.table_name, {alias}.record_id)
         and s.valid_to is null
 ))"""
+# What a record was called or like before it changed or went: noted while resolution still remembers it.
+_LEFT_BEHIND = """
+create temporary table if not exists left_behind (key text primary key) on commit drop;
+truncate left_behind;
+with old as (
+    select m.key, m.ref from identity.mentions as m inner join changed_refs using (source, table_name, record_id)
+)
+insert into left_behind
+select n.key
+from old
+inner join identity.profiles as p on p.key = old.key and not p.embedded
+inner join identity.profiles as n on n.entity_type = p.entity_type and n.name_key = p.name_key and n.embedded
+union
+select p.key
+from old
+inner join identity.candidates as c on old.key in (c.left_key, c.right_key)
+inner join identity.profiles as p
+    on p.key = case when c.left_key = old.key then c.right_key else c.left_key end and p.embedded
+union
+select old.key from old where {judged_old}
+"""
+_JUDGED = """exists (
+    select from identity.judgements as j
+    where {ref} in (j.left_ref, j.right_ref) and j.retired_at is null and j.decided_by <> 'sonik'
+)"""
 # Named mentions that could now mean another thing: changed themselves, or they are named, look or are attached as one.
 # From those that stand for themselves the change goes on.
 _NAMED = """
@@ -132,6 +157,15 @@ where m.embedded and m.entity_type = any(%(kinds)s) and (
         inner join identity.entity_map as e using (source, table_name, record_id)
         inner join identity.entity_map as a on a.entity_id = e.entity_id and a.attached
     )
+    or m.key in (select key from left_behind)
+    -- A decision about one mention of a profile holds for the others.
+    or m.key in (
+        select o.key from scope inner join identity.mentions as o on o.ref = scope.ref
+        where o.embedded and {judged_o}
+    )
+    or {judged_m} and m.key in (
+        select o.key from scope inner join identity.mentions as o on o.ref = scope.ref where o.embedded
+    )
 )
 on conflict do nothing
 """
@@ -145,8 +179,17 @@ def everything(connection: psycopg.Connection, kinds: Sequence[str]) -> None:
     connection.execute("analyze scope, common, strong")
 
 
+def note_names(connection: psycopg.Connection) -> None:
+    """Note whom the records in `changed_refs` may have named so far, before what they were is forgotten."""
+    for statement in _LEFT_BEHIND.format(judged_old=_JUDGED.format(ref="old.ref")).split(";\n"):
+        connection.execute(statement)
+
+
 def spread(connection: psycopg.Connection, kinds: Sequence[str], changed: pl.DataFrame) -> int:
-    """Put into `scope` all that a change of the records (REF, new and gone ones too) reaches; return how many."""
+    """Put into `scope` all that a change of the records (REF, new and gone ones too) reaches; return how many.
+
+    `note_names` was called before the change was remembered.
+    """
     _prepare(connection, kinds)
     with connection.cursor() as cursor:
         rows = changed.select(*REF, pl.concat_str(*REF, separator="/").alias("ref"), pl.lit(0).alias("round")).unique(
@@ -180,7 +223,8 @@ def _round(connection: psycopg.Connection, number: int) -> int:
 
 def _named(connection: psycopg.Connection, kinds: Sequence[str], number: int) -> int:
     """Add the named mentions as round `number`; return how many of them stand for themselves."""
-    query = _NAMED.format(stands_m=_STANDS.format(alias="m"))
+    judged = {f"judged_{alias}": _JUDGED.format(ref=f"{alias}.ref") for alias in "mo"}
+    query = _NAMED.format(stands_m=_STANDS.format(alias="m"), **judged)
     connection.execute(query, {"kinds": list(kinds), "round": number})
     (standing,) = connection.execute("select count(*) from scope where round = %s", [number]).fetchone() or (0,)
     return int(standing)

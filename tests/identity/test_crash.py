@@ -24,7 +24,7 @@ from sonik_assets.identity.checks import INVARIANTS
 from sonik_assets.identity.judgements import Decision
 from sonik_assets.identity.resolve import Options, resolve
 from tests.identity.conftest import World
-from tests.identity.histories import state
+from tests.identity.states import state
 
 CRASHES = int(os.environ.get("SONIK_CRASHES", "3"))
 UNSEEN = {"every_record_in_one_entity"}

@@ -19,21 +19,8 @@ from resources.errors import TerminalError
 from sonik_assets.identity.checks import INVARIANTS
 from sonik_assets.identity.matching.kinds import KINDS
 from tests.identity.conftest import World
-from tests.identity.histories import (
-    Alias,
-    Delete,
-    Judge,
-    Put,
-    Run,
-    Step,
-    Story,
-    adopt_released,
-    begin_again,
-    forget,
-    histories,
-    shortened,
-    state,
-)
+from tests.identity.histories import Alias, Delete, Judge, Put, Run, Step, Story, histories, shortened
+from tests.identity.states import adopt_released, begin_again, forget, state
 
 type Told = Mapping[str, Mapping[Any, Any]]
 HISTORIES = int(os.environ.get("SONIK_HISTORIES", "3"))
