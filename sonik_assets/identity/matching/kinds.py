@@ -48,7 +48,7 @@ KINDS = {
         comparisons.VENUE,
         (*blocking.NAME_KEYS, *blocking.CONTACT_KEYS, *blocking.PLACE_KEYS),
         prior=0.35,
-        link=0.95,
+        link=0.93,
         review=0.2,
         rivals=f"{_NEAR} or {_CONTACT}",
     ),
