@@ -13,7 +13,6 @@ from psycopg.rows import dict_row
 
 from resources.errors import TerminalError
 from resources.places import Limits, Place, Query, open_places
-from resources.places.interface import FAR_METRES
 from sonik_assets.identity.identifiers import MENTIONS, prepare
 from sonik_assets.identity.normalize.text import name_key
 from sonik_assets.identity.places import (
@@ -26,7 +25,7 @@ from sonik_assets.identity.places import (
     mark_verified,
     refresh,
 )
-from sonik_assets.identity.places.choice import choose, doubt
+from sonik_assets.identity.places.choice import DOUBTED_METRES, choose, doubt
 from sonik_assets.identity.tables import ensure_tables
 from sonik_assets.migrations import migrate
 
@@ -104,7 +103,19 @@ def test_one_place_that_agrees_is_the_place_and_is_asked_once(house):
         (Query("Bar Nébula", city="Lima"), Place("P", "Bar Nébula"), None),
         (Query("Bar Nébula"), Place("P", "Bar Nébula", "Av. Sol 1, Lima"), "nowhere"),
         (Query("Bar Nébula", city="Lima"), Place("P", "Teatro Colón", "Av. Sol 1, Lima"), "name"),
-        (Query("Bar Nébula", city="Lima", **HERE), Place("P", "Bar Nébula", "Callao", -12.03, -77.0), None),
+        (Query("Bar Nébula", city="Lima", **HERE), Place("P", "Bar Nébula", "Callao", -12.008, -77.0), None),
+        (
+            Query("Bar Nébula", "Sol 5", "Lima", **HERE),
+            Place("P", "Bar Nébula", "Av. Sol 5, Lima", -12.03, -77.0),
+            None,
+        ),
+        (
+            Query("Bar Nébula", "Sol 5", "Lima", **HERE),
+            Place("P", "Bar Nébula", "Av. Sol 7, Lima", -12.03, -77.0),
+            "far",
+        ),
+        (Query("Bar Nébula", "Sol 5", "Lima"), Place("P", "Bar Nébula", "Av. Sol 7, Lima"), "address"),
+        (Query("Bar Nébula", "Sol 5", "Lima"), Place("P", "Bar Nébula", "Av. Sol 5, Lima"), None),
         (Query("Bar Nébula", city="Lima", **HERE), Place("P", "Bar Nébula", "Lima", -12.06, -77.0), "far"),
     ],
 )
@@ -115,7 +126,7 @@ def test_what_agrees(query, place, why):
 
 @given(st.floats(-80, 80), st.floats(-180, 180), st.floats(0.9, 1.1))
 def test_near_is_by_metres_wherever_it_is(latitude, longitude, share):
-    north = latitude + share * FAR_METRES / 111_195
+    north = latitude + share * DOUBTED_METRES / 111_195
     query = Query("Bar", latitude=latitude, longitude=longitude)
     found = doubt(query, Place("P", "Bar", None, north, longitude))
     assert found == ("far" if share > 1.001 else None) or 0.999 < share <= 1.001

@@ -4,11 +4,15 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from resources.places import FAR_METRES, Place, Query, metres
+from resources.places import Place, Query, metres
+from sonik_assets.identity.normalize.addresses import house_number, street_words
 from sonik_assets.identity.normalize.text import alike, fold, name_key
 
+DOUBTED_METRES = 1_000.0
+"""A namesake farther away is one only at the address that was asked for: chains have a branch in the next quarter."""
+
 type Status = Literal["found", "ambiguous", "doubtful", "none"]
-type Doubt = Literal["name", "far", "city", "nowhere"]
+type Doubt = Literal["name", "far", "address", "city", "nowhere"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ def choose(query: Query, candidates: list[Place]) -> Choice:
 
 
 def doubt(query: Query, place: Place) -> Doubt | None:
-    """Return why the place may be another one: its name is unlike, it is more than 5 km away, or in another city.
+    """Return why the place may be another one: its name is unlike, it is too far away, or in another city.
 
     Where coordinates can be compared they tell, not the city: suburbs are named in many ways. A query that says
     neither where it is nor in which city is answered by a namesake anywhere (`nowhere`).
@@ -42,10 +46,26 @@ def doubt(query: Query, place: Place) -> Doubt | None:
         return "name"
     apart = metres(query, place)
     if apart is not None:
-        return "far" if apart > FAR_METRES else None
+        return "far" if apart > DOUBTED_METRES and not _one_house(query, place) else None
+    if _other_house(query, place):
+        return "address"
     if not query.city:
         return "nowhere" if place.address or place.city else None
     return None if _in_city(fold(query.city), place) else "city"
+
+
+def _one_house(query: Query, place: Place) -> bool:
+    if not query.address or not place.address:
+        return False
+    number = house_number(query.address)
+    ours, theirs = (set(street_words(text).split()) for text in (query.address, place.address))
+    return number is not None and number == house_number(place.address) and not ours.isdisjoint(theirs)
+
+
+def _other_house(query: Query, place: Place) -> bool:
+    """Tell whether both name a house, and not one: all that is known of where it is speaks against it."""
+    told = all(text and house_number(text) for text in (query.address, place.address))
+    return told and not _one_house(query, place)
 
 
 def _in_city(city: str, place: Place) -> bool:
