@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from resources.stores import tables
-from resources.stores.copy import copy_out
+from resources.stores.copy import copy_frame, copy_out
 from sonik_assets.identity import inbox, memory
 from sonik_assets.identity.events import EVENT_MENTIONS, TIMES, Venue, event_times, venues
 from sonik_assets.identity.identifiers import REF
@@ -41,7 +41,9 @@ _THERE = sql.SQL(
     "(venue_source, venue_table, venue_record_id) in (select source, table_name, record_id from venue_refs)"
 )
 _PLACED = sql.SQL("""
-select source, table_name, record_id, entity_id::text from identity.entity_map where entity_type = 'venue'
+select source, table_name, record_id, m.entity_id::text
+from said_at inner join identity.entity_map as m using (source, table_name, record_id)
+where m.entity_type = 'venue'
 """)
 # What the venue's own records say; what listings call it changes with every listing.
 _VENUES = sql.SQL("""
@@ -81,7 +83,7 @@ def read(connection: psycopg.Connection, period: inbox.Since) -> Happenings:
 
 def prepare(connection: psycopg.Connection, said: pl.DataFrame) -> Happenings:
     """Give the rows of staging.event_mentions their venue, time, key and comparable columns."""
-    placed = copy_out(connection, _PLACED, dict.fromkeys((*REF, "venue_id"), pl.String))
+    placed = _placed(connection, said)
     rows = said.sort(REF).join(placed, left_on=list(_VENUE_REFS), right_on=list(REF), how="left", maintain_order="left")
     times = event_times(rows, _venues(connection))
     happened = rows.select(*REF, "name", "url", "ticket_url", "line_up", "updated_at", "first_seen_at").with_row_index(
@@ -108,18 +110,32 @@ def prepare(connection: psycopg.Connection, said: pl.DataFrame) -> Happenings:
     )  # fmt: skip
 
 
-def write_times(connection: psycopg.Connection, times: pl.DataFrame, *, full: bool) -> tables.Counts:
+def write_times(
+    connection: psycopg.Connection, times: pl.DataFrame, gone: pl.DataFrame, *, full: bool
+) -> tables.Counts:
     """Bring identity.event_times to `times`; an event whose entity changed is told apart from its time."""
-    placed = memory.select(
-        connection, "entity_map", dict.fromkeys((*REF, "entity_id"), pl.String), memory.of_kinds(["event"])
-    )
-    rows = times.join(placed, on=list(REF))
+    memory.stage_refs(connection, pl.concat([times.select(REF), gone.select(REF)]))
     within = sql.SQL("true") if full else memory.IN_CHANGED
+    where = memory.of_kinds(["event"]) if full else memory.IN_CHANGED
+    placed = memory.select(connection, "entity_map", dict.fromkeys((*REF, "entity_id"), pl.String), where)
+    rows = times.join(placed, on=list(REF))
     written = tables.sync(
         connection, "identity.event_times", REF, rows.select(*TIMES, "entity_id"), delete=True, within=within
     )
     followed = connection.execute(_FOLLOW).rowcount
     return tables.Counts(written.inserted, written.updated + followed, written.deleted)
+
+
+def _placed(connection: psycopg.Connection, said: pl.DataFrame) -> pl.DataFrame:
+    """Return REF and venue_id of the venues' mentions that the events name."""
+    named = said.select(pl.col(name).alias(ref) for name, ref in zip(_VENUE_REFS, REF, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute("create temporary table said_at (source text, table_name text, record_id text) on commit drop")
+        copy_frame(cursor, sql.Identifier("said_at"), named.drop_nulls().unique())
+        cursor.execute("analyze said_at")
+        found = copy_out(connection, _PLACED, dict.fromkeys((*REF, "venue_id"), pl.String))
+        cursor.execute("drop table said_at")
+    return found
 
 
 def _venues(connection: psycopg.Connection) -> dict[str, Venue]:

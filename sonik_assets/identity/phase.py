@@ -17,6 +17,7 @@ from resources.stores import tables
 from sonik_assets.identity import candidates, judgements, memory, scene, scope, store, verdicts
 from sonik_assets.identity.attaching import attach
 from sonik_assets.identity.candidates import Matchers
+from sonik_assets.identity.differing import differing
 from sonik_assets.identity.identifiers import REF
 from sonik_assets.identity.linking import Linked, link_mentions
 from sonik_assets.identity.matchers import ensured
@@ -66,16 +67,19 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     clock = _Clock()
     mentions, compared = profiles(said.mentions, said.identifiers)
     matchers = ensured(connection, said.kinds, compared) if given is None else given
+    changed = said.changed if said.full else differing(connection, mentions, compared, said.held, said.gone)
+    if not said.full:
+        memory.stage_refs(connection, changed)
+        scope.note_names(connection)
     written = _remember(connection, said, mentions, candidates.blocked(compared, matchers))
     clock("remember")
-    changed = None if said.full else memory.keys_of(connection, said.changed)
-    candidates.rescore(connection, matchers, said.kinds, changed)
+    candidates.rescore(connection, matchers, said.kinds, None if said.full else memory.keys_of(connection, changed))
     clock("score")
     if said.full:
         scope.everything(connection, said.kinds)
     else:
         touched = said.touched.filter(pl.col("entity_type").is_in(list(said.kinds)))
-        scope.spread(connection, said.kinds, pl.concat([said.changed, touched.select(REF)]))
+        scope.spread(connection, said.kinds, pl.concat([changed, touched.select(REF)]))
     stage = scene.load(connection, said.kinds)
     before = store.before(connection)
     clock("load")
@@ -108,7 +112,6 @@ def _remember(
     else:
         memory.stage_refs(connection, said.changed)
         within = memory.IN_CHANGED
-        scope.note_names(connection)
     return memory.remember(connection, mentions, compared, said.held, within)
 
 

@@ -164,7 +164,7 @@ def _run(
     said = Said(PHASES[1], shows.mentions, shows.stated, keys.rows, gone, touched, full)
     events = phase.run(connection, said, given)
     started = perf_counter()
-    times = happenings.write_times(connection, happened.times, full=full)
+    times = happenings.write_times(connection, happened.times, gone, full=full)
     visited, report.evidence, report.evidence_unused = visiting.follow(connection, period, again)
     report.seconds["visitors"] = round(perf_counter() - started, 3)
     _tell(connection, report, things, events, happened)

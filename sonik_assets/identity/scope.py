@@ -27,6 +27,11 @@ create temporary table if not exists common (
     entity_type text, scheme text, value text, primary key (entity_type, scheme, value)
 ) on commit drop;
 truncate scope, strong, common;
+-- Every value that has an alias or is one, with the newest.
+create or replace temporary view spellings as
+select scheme, value, alias_of from identity.aliases
+union
+select scheme, alias_of, alias_of from identity.aliases;
 """
 _ALL = """
 insert into scope
@@ -55,118 +60,150 @@ _VALUES_OF_ROUND = """
         inner join scope using (source, table_name, record_id) where scope.round = %(round)s
     )
 """
+# Each takes what the round has in common once, then whoever else has it: a club is named a thousand times.
 _NEIGHBOURS = {
     "entity": """
-        select o.source, o.table_name, o.record_id from scope
-        inner join identity.entity_map as m using (source, table_name, record_id)
-        inner join identity.entity_map as o on o.entity_id = m.entity_id and not o.attached
-        where scope.round = %(round)s and not m.attached
+        select o.source, o.table_name, o.record_id
+        from (
+            select distinct m.entity_id from scope
+            inner join identity.entity_map as m using (source, table_name, record_id)
+            where scope.round = %(round)s and not m.attached
+        ) as here
+        inner join identity.entity_map as o on o.entity_id = here.entity_id and not o.attached
     """,
     "value": """
-        select o.source, o.table_name, o.record_id from scope
-        inner join identity.identifiers as i using (source, table_name, record_id)
-        inner join strong using (entity_type, scheme)
+        select o.source, o.table_name, o.record_id
+        from (
+            select distinct i.entity_type, i.scheme, i.value from scope
+            inner join identity.identifiers as i using (source, table_name, record_id)
+            inner join strong using (entity_type, scheme)
+            where scope.round = %(round)s and (i.valid_to is null or scope.round = 0)
+                and (i.entity_type, i.scheme, i.value) not in (select entity_type, scheme, value from common)
+        ) as here
         inner join identity.identifiers as o
-            on o.scheme = i.scheme and o.value = i.value and o.entity_type = i.entity_type and o.valid_to is null
-        where scope.round = %(round)s and (i.valid_to is null or scope.round = 0)
-            and (i.entity_type, i.scheme, i.value) not in (select entity_type, scheme, value from common)
+            on o.scheme = here.scheme and o.value = here.value and o.entity_type = here.entity_type
+                and o.valid_to is null
     """,
     "alias": """
-        select o.source, o.table_name, o.record_id from scope
-        inner join identity.identifiers as i using (source, table_name, record_id)
-        inner join strong using (entity_type, scheme)
-        inner join identity.aliases as a on a.scheme = i.scheme and i.value in (a.value, a.alias_of)
-        inner join identity.aliases as b on b.scheme = a.scheme and b.alias_of = a.alias_of
+        select o.source, o.table_name, o.record_id
+        from (
+            select distinct i.entity_type, a.scheme, a.alias_of from scope
+            inner join identity.identifiers as i using (source, table_name, record_id)
+            inner join strong using (entity_type, scheme)
+            inner join spellings as a using (scheme, value)
+            where scope.round = %(round)s
+        ) as here
+        inner join spellings as b using (scheme, alias_of)
         inner join identity.identifiers as o
-            on o.scheme = b.scheme and o.value in (b.value, b.alias_of) and o.entity_type = i.entity_type
-        where scope.round = %(round)s and o.valid_to is null
+            on o.scheme = b.scheme and o.value = b.value and o.entity_type = here.entity_type and o.valid_to is null
     """,
     "likeness": """
-        select o.source, o.table_name, o.record_id from scope
-        inner join identity.mentions as m on m.ref = scope.ref
-        cross join lateral (
-            select right_key as key from identity.candidates where left_key = m.key
-            union all
-            select left_key from identity.candidates where right_key = m.key
-        ) as c
-        inner join identity.mentions as o on o.key = c.key
-        where scope.round = %(round)s and {stands_m} and {stands_o}
+        select o.source, o.table_name, o.record_id
+        from (
+            select c.right_key as key from (select distinct key from standing) as s
+            inner join identity.candidates as c on c.left_key = s.key
+            union
+            select c.left_key from (select distinct key from standing) as s
+            inner join identity.candidates as c on c.right_key = s.key
+        ) as alike
+        inner join identity.mentions as o using (key)
+        where {stands}
     """,
     "judgement": """
-        select o.source, o.table_name, o.record_id from scope
-        inner join identity.judgements as j
-            on scope.ref in (j.left_ref, j.right_ref) and j.retired_at is null
-        inner join identity.mentions as o
-            on o.ref = case when j.left_ref = scope.ref then j.right_ref else j.left_ref end
-        where scope.round = %(round)s and {stands_o}
+        select o.source, o.table_name, o.record_id
+        from (
+            select j.right_ref as ref from scope
+            inner join identity.judgements as j on j.left_ref = scope.ref and j.retired_at is null
+            where scope.round = %(round)s
+            union
+            select j.left_ref from scope
+            inner join identity.judgements as j on j.right_ref = scope.ref and j.retired_at is null
+            where scope.round = %(round)s
+        ) as judged
+        inner join identity.mentions as o using (ref)
+        where {stands}
     """,
 }
+_STANDING = """
+standing as materialized (
+    select o.key from scope inner join identity.mentions as o on o.ref = scope.ref
+    where scope.round = %(round)s and {stands}
+)
+"""
 # A mention inside another record stands for itself only with a strong identifier of its own.
 _STANDS = """(not {alias}.embedded or exists (
     select from identity.identifiers as s inner join strong using (entity_type, scheme)
     where (s.source, s.table_name, s.record_id) = ({alias}.source, {alias}.table_name, {alias}.record_id)
         and s.valid_to is null
 ))"""
-# What a record was called or like before it changed or went: noted while resolution still remembers it.
-_LEFT_BEHIND = """
-create temporary table if not exists left_behind (key text primary key) on commit drop;
-truncate left_behind;
-with old as (
-    select m.key, m.ref from identity.mentions as m inner join changed_refs using (source, table_name, record_id)
+# Both ends of what people decided.
+_JUDGED = """
+judged as materialized (
+    select unnest(array[left_ref, right_ref]) as ref from identity.judgements
+    where retired_at is null and decided_by <> 'sonik'
 )
-insert into left_behind
-select n.key
-from old
-inner join identity.profiles as p on p.key = old.key and not p.embedded
-inner join identity.profiles as n on n.entity_type = p.entity_type and n.name_key = p.name_key and n.embedded
-union
-select p.key
-from old
-inner join identity.candidates as c on old.key in (c.left_key, c.right_key)
-inner join identity.profiles as p
-    on p.key = case when c.left_key = old.key then c.right_key else c.left_key end and p.embedded
-union
-select old.key from old where {judged_old}
 """
-_JUDGED = """exists (
-    select from identity.judgements as j
-    where {ref} in (j.left_ref, j.right_ref) and j.retired_at is null and j.decided_by <> 'sonik'
-)"""
-# Named mentions that could now mean another thing: changed themselves, or they are named, look or are attached as one.
-# From those that stand for themselves the change goes on.
-_NAMED = """
-insert into scope
-select distinct on (m.ref) m.source, m.table_name, m.record_id, m.ref, case when {stands_m} then %(round)s else -1 end
-from identity.mentions as m
-where m.embedded and m.entity_type = any(%(kinds)s) and (
-    m.key in (
-        select n.key from identity.profiles as n
-        inner join identity.profiles as p on p.entity_type = n.entity_type and p.name_key = n.name_key
-        inner join identity.mentions as o on o.key = p.key
-        inner join scope on scope.ref = o.ref
-        where n.embedded and not p.embedded
+# What a record was called or like before it changed or went: noted while resolution still remembers it.
+_LEFT_BEHIND = (
+    "create temporary table if not exists left_behind (key text primary key) on commit drop",
+    "truncate left_behind",
+    f"""
+    with {_JUDGED},
+    old as (
+        select m.key, m.ref from identity.mentions as m inner join changed_refs using (source, table_name, record_id)
     )
-    or m.key in (
-        select case when c.left_key = o.key then c.right_key else c.left_key end
-        from scope
-        inner join identity.mentions as o on o.ref = scope.ref
-        inner join identity.candidates as c on c.left_key = o.key or c.right_key = o.key
-    )
-    or (m.source, m.table_name, m.record_id) in (
-        select a.source, a.table_name, a.record_id from scope
-        inner join identity.entity_map as e using (source, table_name, record_id)
-        inner join identity.entity_map as a on a.entity_id = e.entity_id and a.attached
-    )
-    or m.key in (select key from left_behind)
-    -- A decision about one mention of a profile holds for the others.
-    or m.key in (
-        select o.key from scope inner join identity.mentions as o on o.ref = scope.ref
-        where o.embedded and {judged_o}
-    )
-    or {judged_m} and m.key in (
-        select o.key from scope inner join identity.mentions as o on o.ref = scope.ref where o.embedded
-    )
+    insert into left_behind
+    select n.key
+    from old
+    inner join identity.profiles as p on p.key = old.key and not p.embedded
+    inner join identity.profiles as n on n.entity_type = p.entity_type and n.name_key = p.name_key and n.embedded
+    union
+    select p.key
+    from (
+        select c.right_key as key from old inner join identity.candidates as c on c.left_key = old.key
+        union
+        select c.left_key from old inner join identity.candidates as c on c.right_key = old.key
+    ) as like_old
+    inner join identity.profiles as p on p.key = like_old.key and p.embedded
+    union
+    select key from old where ref in (select ref from judged)
+    """,
 )
+# Named mentions that could now mean another thing: changed themselves, or they are named, look or are attached as one,
+# or a person judged one of their profile. From those that stand for themselves the change goes on.
+_NAMED = f"""
+with {_JUDGED},
+here as materialized (
+    select o.key, o.ref, o.embedded from scope inner join identity.mentions as o on o.ref = scope.ref
+),
+reached as (
+    select n.key
+    from here
+    inner join identity.profiles as p on p.key = here.key and not p.embedded
+    inner join identity.profiles as n on n.entity_type = p.entity_type and n.name_key = p.name_key and n.embedded
+    union
+    select c.right_key from here inner join identity.candidates as c on c.left_key = here.key
+    union
+    select c.left_key from here inner join identity.candidates as c on c.right_key = here.key
+    union
+    select key from left_behind
+    union
+    select key from here where embedded and ref in (select ref from judged)
+),
+named as (
+    select m.ref from reached inner join identity.mentions as m using (key)
+    union
+    select m.ref from judged inner join identity.mentions as m using (ref) where m.key in (select key from here)
+    union
+    select concat_ws('/', a.source, a.table_name, a.record_id)
+    from scope
+    inner join identity.entity_map as e using (source, table_name, record_id)
+    inner join identity.entity_map as a on a.entity_id = e.entity_id and a.attached
+)
+insert into scope
+select m.source, m.table_name, m.record_id, m.ref, case when {_STANDS.format(alias="m")} then %(round)s else -1 end
+from named inner join identity.mentions as m using (ref)
+where m.embedded and m.entity_type = any(%(kinds)s)
 on conflict do nothing
 """
 
@@ -181,7 +218,7 @@ def everything(connection: psycopg.Connection, kinds: Sequence[str]) -> None:
 
 def note_names(connection: psycopg.Connection) -> None:
     """Note whom the records in `changed_refs` may have named so far, before what they were is forgotten."""
-    for statement in _LEFT_BEHIND.format(judged_old=_JUDGED.format(ref="old.ref")).split(";\n"):
+    for statement in _LEFT_BEHIND:
         connection.execute(statement)
 
 
@@ -210,10 +247,10 @@ def spread(connection: psycopg.Connection, kinds: Sequence[str], changed: pl.Dat
 
 
 def _round(connection: psycopg.Connection, number: int) -> int:
-    stands = {f"stands_{alias}": _STANDS.format(alias=alias) for alias in "mo"}
-    parts = " union ".join(query.format(**stands) for query in _NEIGHBOURS.values())
+    stands = _STANDS.format(alias="o")
+    parts = " union ".join(query.format(stands=stands) for query in _NEIGHBOURS.values())
     cursor = connection.execute(
-        "insert into scope"
+        f"with {_STANDING.format(stands=stands)} insert into scope"
         " select source, table_name, record_id, concat_ws('/', source, table_name, record_id), %(next)s"
         f" from ({parts}) as found on conflict do nothing",
         {"round": number, "next": number + 1},
@@ -223,9 +260,7 @@ def _round(connection: psycopg.Connection, number: int) -> int:
 
 def _named(connection: psycopg.Connection, kinds: Sequence[str], number: int) -> int:
     """Add the named mentions as round `number`; return how many of them stand for themselves."""
-    judged = {f"judged_{alias}": _JUDGED.format(ref=f"{alias}.ref") for alias in "mo"}
-    query = _NAMED.format(stands_m=_STANDS.format(alias="m"), **judged)
-    connection.execute(query, {"kinds": list(kinds), "round": number})
+    connection.execute(_NAMED, {"kinds": list(kinds), "round": number})
     (standing,) = connection.execute("select count(*) from scope where round = %s", [number]).fetchone() or (0,)
     return int(standing)
 

@@ -90,6 +90,8 @@ create table if not exists identity.judgements (
 );
 create unique index if not exists judgements_live on identity.judgements (left_ref, right_ref) where retired_at is null;
 create index if not exists judgements_right on identity.judgements (right_ref) where retired_at is null;
+create index if not exists judgements_people on identity.judgements (left_ref)
+    where retired_at is null and decided_by <> 'sonik';
 -- Two values of one scheme that are one thing's: a renamed handle, a refreshed or duplicate place.
 create table if not exists identity.aliases (
     scheme text not null, value text not null, alias_of text not null, reason text not null,
