@@ -75,7 +75,10 @@ FIELDS = {
 _PICK = """
 create temporary table picked as
 select record_id, row_number() over (order by record_id) % 5 as way
-from (select record_id from {relation} where deleted_at is null order by md5(record_id) limit {count}) as chosen
+from (
+    select record_id from {relation} where deleted_at is null and record_id not like 'nova-%'
+    order by md5(concat(record_id, (select count(*) from {relation}))) limit {count}
+) as chosen
 """
 _ALTER = """
 update {relation} as t set

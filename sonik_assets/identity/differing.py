@@ -40,7 +40,9 @@ def differing(
     new = mentions.join(was, on=[*REF, "entity_type", "key"], how="anti")
     own = mentions.filter(~pl.col("embedded"))
     other = own.join(compared.join(profiles, on=list(PROFILES), how="semi", nulls_equal=True), on="key", how="anti")
-    parts = [new, other, gone, _only(now, before), _only(before, now), _verifying(mentions, now)]
+    # Of others than those that were read, `held` has only the values that they share with these.
+    read = before.join(pl.concat([mentions.select(REF), gone.select(REF)]), on=list(REF), how="semi")
+    parts = [new, other, gone, _only(now, before), _only(read, now), _verifying(mentions, now)]
     return pl.concat([part.select(REF) for part in parts]).unique()
 
 

@@ -30,11 +30,11 @@ create temporary table if not exists venue_refs (
 ) on commit drop;
 truncate venue_refs;
 insert into venue_refs
-select source, table_name, record_id from scope
-where ref in (select ref from identity.mentions where entity_type = 'venue')
-    or (source, table_name, record_id) in (
-        select source, table_name, record_id from identity.entity_map where entity_type = 'venue'
-    );
+select source, table_name, record_id
+from scope
+left join identity.mentions as m using (source, table_name, record_id)
+left join identity.entity_map as e using (source, table_name, record_id)
+where 'venue' in (m.entity_type, e.entity_type) and (scope.core or e.entity_id is null or e.linked_at = now());
 analyze venue_refs;
 """
 _THERE = sql.SQL(

@@ -72,6 +72,7 @@ _RETIRE = """
 update identity.judgements as j set retired_at = now()
 from scope
 where scope.ref = j.left_ref and j.retired_at is null and j.decided_by = %(model)s
+    and j.right_ref in (select ref from scope)
     and not exists (
         select from judged as n
         where (n.left_ref, n.right_ref, n.judgement, n.score, n.method, n.explanation)

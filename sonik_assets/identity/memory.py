@@ -21,14 +21,18 @@ IN_SCOPE = sql.SQL("(t.source, t.table_name, t.record_id) in (select source, tab
 """A row of a table keyed by REF is of a record in the temporary table `scope`; see `scope.py`."""
 
 
+# Only what the changed records were: looking at all profiles would cost more than the change.
 _ORPHANS = """
 with gone as (
     delete from identity.profiles as p
-    where not exists (select from identity.mentions as m where m.key = p.key)
+    where p.key in (select key from left_keys) and not exists (select from identity.mentions as m where m.key = p.key)
     returning key
 )
 delete from identity.candidates as c using gone where c.left_key = gone.key or c.right_key = gone.key
 """
+_NOTE_KEYS = sql.SQL("""
+create temporary table left_keys on commit drop as select distinct key from identity.mentions as t where {within}
+""")
 _MARKS = """
 create temporary table weak_values (
     entity_type text, scheme text, value text, primary key (entity_type, scheme, value)
@@ -118,6 +122,7 @@ def remember(
 
     mentions: profiles.MENTIONS; profiles: profiles.PROFILES and `blocks`; identifiers: holdings.HELD.
     """
+    connection.execute(_NOTE_KEYS.format(within=within))
     written = {
         "mentions": tables.sync(connection, "identity.mentions", REF, mentions, delete=True, within=within),
         "profiles": tables.sync(connection, "identity.profiles", ["key"], profiles, delete=False),
@@ -131,7 +136,7 @@ def remember(
     }
     if any(counts.total for counts in written.values()):
         connection.execute(_ORPHANS)
-        connection.execute("analyze identity.mentions, identity.profiles, identity.identifiers")
+    connection.execute("drop table left_keys")
     return written
 
 

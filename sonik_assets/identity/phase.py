@@ -67,6 +67,7 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     clock = _Clock()
     mentions, compared = profiles(said.mentions, said.identifiers)
     matchers = ensured(connection, said.kinds, compared) if given is None else given
+    thresholds = {kind: matcher.link for kind, matcher in matchers.items()}
     changed = said.changed if said.full else differing(connection, mentions, compared, said.held, said.gone)
     if not said.full:
         memory.stage_refs(connection, changed)
@@ -79,12 +80,11 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
         scope.everything(connection, said.kinds)
     else:
         touched = said.touched.filter(pl.col("entity_type").is_in(list(said.kinds)))
-        scope.spread(connection, said.kinds, pl.concat([changed, touched.select(REF)]))
+        scope.spread(connection, said.kinds, pl.concat([changed, touched.select(REF)]), thresholds)
     stage = scene.load(connection, said.kinds)
     before = store.before(connection)
     clock("load")
     verified = scene.verified_handles(stage)
-    thresholds = {kind: matcher.link for kind, matcher in matchers.items()}
     linked = link_mentions(scene.standing_scene(stage, verified), thresholds)
     clock("link")
     naming = stage.identifiers.join(linked.weak, on=["entity_type", "scheme", "value"], how="anti")
@@ -134,12 +134,13 @@ def _attach(
         return both.with_columns(entity_id=entity).drop("now", "known").filter(pl.col("entity_id").is_not_null())
 
     decisions = today(_decisions(stage, open_))
+    like = scene.like_named(connection, sorted(set(open_["entity_type"])))
     attached, doubts = attach(
         named,
         today(scene.namesakes(connection)),
-        today(scene.like_named(connection, sorted(set(open_["entity_type"])))).join(named, on="key", how="semi"),
+        today(like).join(named, on="key", how="semi"),
         decisions.drop("named"),
-        _twins(linked, settled),
+        pl.concat([_twins(linked, settled), scene.twins(connection)]).unique(),
     )
     return attached, doubts, _placed(open_, attached, decisions)
 

@@ -89,6 +89,20 @@ where n.key in (
 )
 """)
 
+_TWINS = sql.SQL("""
+select l.entity_id::text, r.entity_id::text
+from identity.judgements as j
+inner join identity.mentions as lm on lm.ref = j.left_ref
+inner join identity.mentions as rm on rm.ref = j.right_ref
+inner join identity.entity_map as l
+    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
+inner join identity.entity_map as r
+    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
+where j.retired_at is null and j.judgement = 'unsure' and j.decided_by = 'sonik'
+    and not l.attached and not r.attached
+    and not (j.left_ref in (select ref from scope) and j.right_ref in (select ref from scope))
+""")
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -175,3 +189,9 @@ def like_named(connection: psycopg.Connection, kinds: Sequence[str]) -> pl.DataF
     """Return key, ref, entity_id (as it was), probability: what named profiles in scope are like."""
     columns = {**dict.fromkeys(("key", "ref", "entity_id"), pl.String), "probability": pl.Float64}
     return copy_out(connection, _LIKE.format(kinds=sql.Literal(list(kinds))), columns)
+
+
+def twins(connection: psycopg.Connection) -> pl.DataFrame:
+    """Return entity_id, twin, both ways: entities that a person is asked about, one of them outside of the scope."""
+    pairs = copy_out(connection, _TWINS, dict.fromkeys(("entity_id", "twin"), pl.String))
+    return pl.concat([pairs, pairs.select(entity_id="twin", twin="entity_id")])

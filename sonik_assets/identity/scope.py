@@ -1,11 +1,14 @@
 """How far a change reaches: the records whose entities could come out differently. SQL, in temporary tables.
 
-From a changed record: to records of its entity, to records that hold a value of it, to records that are like it, to
-records that a person judged with it; and on from there until nothing is added. What lies outside is untouched, for
-resolution within the scope looks at nothing outside. `attached` mentions lead nowhere: they follow a name.
+From a changed record: to records of its entity, to holders of its values, to what is like it enough to be linked, to
+what a person judged with it; and on from there until nothing is added: their clusters may change. Then, one step, to
+what a person may be asked about with these; their clusters are complete in scope too, but cannot change. What lies
+outside is untouched, for resolution within the scope looks at nothing outside. `attached` mentions lead nowhere: they
+follow a name.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 import psycopg
@@ -18,7 +21,8 @@ from sonik_assets.identity.schemes import strong
 
 _TABLES = """
 create temporary table if not exists scope (
-    source text, table_name text, record_id text, ref text primary key, round int not null
+    source text, table_name text, record_id text, ref text primary key, round int not null,
+    core boolean not null default true -- its cluster may change
 ) on commit drop;
 create temporary table if not exists strong (
     entity_type text, scheme text, primary key (entity_type, scheme)
@@ -65,19 +69,19 @@ _NEIGHBOURS = {
     "entity": """
         select o.source, o.table_name, o.record_id
         from (
-            select distinct m.entity_id from scope
+            select distinct m.entity_id from started
             inner join identity.entity_map as m using (source, table_name, record_id)
-            where scope.round = %(round)s and not m.attached
+            where not m.attached
         ) as here
         inner join identity.entity_map as o on o.entity_id = here.entity_id and not o.attached
     """,
     "value": """
         select o.source, o.table_name, o.record_id
         from (
-            select distinct i.entity_type, i.scheme, i.value from scope
+            select distinct i.entity_type, i.scheme, i.value from started
             inner join identity.identifiers as i using (source, table_name, record_id)
             inner join strong using (entity_type, scheme)
-            where scope.round = %(round)s and (i.valid_to is null or scope.round = 0)
+            where (i.valid_to is null or started.round = 0)
                 and (i.entity_type, i.scheme, i.value) not in (select entity_type, scheme, value from common)
         ) as here
         inner join identity.identifiers as o
@@ -87,11 +91,10 @@ _NEIGHBOURS = {
     "alias": """
         select o.source, o.table_name, o.record_id
         from (
-            select distinct i.entity_type, a.scheme, a.alias_of from scope
+            select distinct i.entity_type, a.scheme, a.alias_of from started
             inner join identity.identifiers as i using (source, table_name, record_id)
             inner join strong using (entity_type, scheme)
             inner join spellings as a using (scheme, value)
-            where scope.round = %(round)s
         ) as here
         inner join spellings as b using (scheme, alias_of)
         inner join identity.identifiers as o
@@ -100,34 +103,33 @@ _NEIGHBOURS = {
     "likeness": """
         select o.source, o.table_name, o.record_id
         from (
-            select c.right_key as key from (select distinct key from standing) as s
+            select c.right_key as key, c.entity_type, c.probability from standing as s
             inner join identity.candidates as c on c.left_key = s.key
             union
-            select c.left_key from (select distinct key from standing) as s
+            select c.left_key, c.entity_type, c.probability from standing as s
             inner join identity.candidates as c on c.right_key = s.key
         ) as alike
         inner join identity.mentions as o using (key)
-        where {stands}
+        where {stands} and (%(weak)s or alike.probability >= (%(links)s::jsonb ->> alike.entity_type)::float8)
     """,
     "judgement": """
         select o.source, o.table_name, o.record_id
         from (
-            select j.right_ref as ref from scope
-            inner join identity.judgements as j on j.left_ref = scope.ref and j.retired_at is null
-            where scope.round = %(round)s
+            select j.right_ref as ref, j.decided_by from started as s
+            inner join identity.judgements as j on j.left_ref = s.ref and j.retired_at is null
             union
-            select j.left_ref from scope
-            inner join identity.judgements as j on j.right_ref = scope.ref and j.retired_at is null
-            where scope.round = %(round)s
+            select j.left_ref, j.decided_by from started as s
+            inner join identity.judgements as j on j.right_ref = s.ref and j.retired_at is null
         ) as judged
         inner join identity.mentions as o using (ref)
-        where {stands}
+        where {stands} and (%(weak)s or judged.decided_by <> 'sonik')
     """,
 }
-_STANDING = """
+# Where a step starts: the records of the last round; for what may only be asked, all whose cluster may change.
+_STARTED = """
+started as materialized (select * from scope where core and %(weak)s or round = %(round)s and not %(weak)s),
 standing as materialized (
-    select o.key from scope inner join identity.mentions as o on o.ref = scope.ref
-    where scope.round = %(round)s and {stands}
+    select distinct o.key from started inner join identity.mentions as o using (ref) where {stands}
 )
 """
 # A mention inside another record stands for itself only with a strong identifier of its own.
@@ -174,7 +176,7 @@ _LEFT_BEHIND = (
 _NAMED = f"""
 with {_JUDGED},
 here as materialized (
-    select o.key, o.ref, o.embedded from scope inner join identity.mentions as o on o.ref = scope.ref
+    select o.key, o.ref, o.embedded from scope inner join identity.mentions as o on o.ref = scope.ref where scope.core
 ),
 reached as (
     select n.key
@@ -199,9 +201,11 @@ named as (
     from scope
     inner join identity.entity_map as e using (source, table_name, record_id)
     inner join identity.entity_map as a on a.entity_id = e.entity_id and a.attached
+    where scope.core
 )
 insert into scope
-select m.source, m.table_name, m.record_id, m.ref, case when {_STANDS.format(alias="m")} then %(round)s else -1 end
+select m.source, m.table_name, m.record_id, m.ref, case when {_STANDS.format(alias="m")} then %(round)s else -1 end,
+    false
 from named inner join identity.mentions as m using (ref)
 where m.embedded and m.entity_type = any(%(kinds)s)
 on conflict do nothing
@@ -222,10 +226,13 @@ def note_names(connection: psycopg.Connection) -> None:
         connection.execute(statement)
 
 
-def spread(connection: psycopg.Connection, kinds: Sequence[str], changed: pl.DataFrame) -> int:
+def spread(
+    connection: psycopg.Connection, kinds: Sequence[str], changed: pl.DataFrame, links: Mapping[str, float]
+) -> int:
     """Put into `scope` all that a change of the records (REF, new and gone ones too) reaches; return how many.
 
-    `note_names` was called before the change was remembered.
+    `links`: entity type -> probability from which likeness links. `note_names` was called before the change was
+    remembered.
     """
     _prepare(connection, kinds)
     with connection.cursor() as cursor:
@@ -233,29 +240,41 @@ def spread(connection: psycopg.Connection, kinds: Sequence[str], changed: pl.Dat
             "ref"
         )
         copy_frame(cursor, sql.Identifier("scope"), rows)
-    number, added = 0, changed.height
-    while added:
-        while added:
-            connection.execute("analyze scope")
-            _common(connection, _VALUES_OF_ROUND, round=number)
-            added = _round(connection, number)
-            number += 1
-        added = _named(connection, kinds, number)
+    limits = json.dumps(dict(links))
+    number = _close(connection, limits, 0, core=True)
+    number = _step(connection, limits, number, weak=True)
+    number = _close(connection, limits, number, core=False)
+    if _named(connection, kinds, number):
+        _close(connection, limits, number, core=False)
     connection.execute("analyze scope")
     (count,) = connection.execute("select count(*) from scope").fetchone() or (0,)
     return int(count)
 
 
-def _round(connection: psycopg.Connection, number: int) -> int:
+def _close(connection: psycopg.Connection, links: str, number: int, *, core: bool) -> int:
+    """Go on from the records of round `number` until nothing is added; return the number of the next round."""
+    added = True
+    while added:
+        connection.execute("analyze scope")
+        _common(connection, _VALUES_OF_ROUND, round=number)
+        before = number
+        number = _step(connection, links, number, core=core)
+        added = number > before
+    return number + 1
+
+
+def _step(connection: psycopg.Connection, links: str, number: int, *, weak: bool = False, core: bool = False) -> int:
+    """Add the neighbours of round `number`, or all that is only asked about (`weak`); return the last round then."""
     stands = _STANDS.format(alias="o")
-    parts = " union ".join(query.format(stands=stands) for query in _NEIGHBOURS.values())
-    cursor = connection.execute(
-        f"with {_STANDING.format(stands=stands)} insert into scope"
-        " select source, table_name, record_id, concat_ws('/', source, table_name, record_id), %(next)s"
+    kinds = ("likeness", "judgement") if weak else tuple(_NEIGHBOURS)
+    parts = " union ".join(_NEIGHBOURS[kind].format(stands=stands) for kind in kinds)
+    added = connection.execute(
+        f"with {_STARTED.format(stands=stands)} insert into scope"
+        " select source, table_name, record_id, concat_ws('/', source, table_name, record_id), %(next)s, %(core)s"
         f" from ({parts}) as found on conflict do nothing",
-        {"round": number, "next": number + 1},
-    )
-    return cursor.rowcount
+        {"round": number, "next": number + 1, "weak": weak, "links": links, "core": core},
+    ).rowcount
+    return number + 1 if added or weak else number
 
 
 def _named(connection: psycopg.Connection, kinds: Sequence[str], number: int) -> int:

@@ -93,6 +93,7 @@ ANY = st.text() | st.builds(
 
 @given(ANY, st.sampled_from([None, "MX", "BR", "AR", "CO", "US"]))
 @example("S:0:S", None)
+@example("_N", None)
 @settings(max_examples=500, deadline=None)
 def test_normalisers_refuse_with_a_reason_or_settle(text, country):
     """A value comes out as it is when it goes in again; anything else is refused, never another error."""

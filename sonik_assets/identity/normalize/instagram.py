@@ -56,6 +56,10 @@ def plain_instagram(texts: pl.Series) -> pl.Series:
     return PREFIX + found.set(doubtful, None)
 
 
+_INSIDE = frozenset({"_u", "_n"})
+"""What the apps put before an account in links to themselves."""
+
+
 def _handle(text: str) -> str:
     if "ig.me/" in text or "://user?" in text:
         return _only([found.group(1) or found.group(2) for found in _MESSAGE.finditer(text)])
@@ -77,7 +81,7 @@ def _from_url(host: str, path: str) -> str:
 
 def _from_path(path: str) -> str:
     parts = [part for part in re.split(r"[?#&]", path)[0].split("/") if part]
-    if parts and parts[0] in {"_u", "_n"}:
+    if parts and parts[0] in _INSIDE:
         parts = parts[1:]
     if len(parts) > 1 and parts[1] in _POSTS:
         raise Refused("instagram: a page, not an account")
@@ -110,6 +114,6 @@ def _only(handles: list[str]) -> str:
 
 def _trim(handle: str) -> str:
     handle = handle.lstrip("@").strip().rstrip(_TRAILING)
-    if not handle:
+    if not handle or handle.lower() in _INSIDE:
         raise Refused("instagram: no account")
     return handle
