@@ -28,6 +28,8 @@ SETTINGS = {
     "wal_level": "logical",
     # Dagster opens a connection per storage call, and graph, vectors and cache each read the change feed.
     "max_connections": "300",
+    # What a killed run has asked for ends with it, and so do its locks.
+    "client_connection_check_interval": "5s",
     "max_replication_slots": "16",
     "max_wal_senders": "16",
     # A reader that never comes back must not fill the disk.

@@ -137,7 +137,8 @@ def _resolve(connection: psycopg.Connection, period: inbox.Since, seen: Seen, re
         guard.judge(connection, outcomes)
     guard.passed(connection, allowed)
     report.decided = inbox.decided(connection)
-    inbox.mark_seen(connection, period, _rules(connection))
+    if report.full or report.decided or report.mentions or seen.gone.height or report.evidence:
+        inbox.mark_seen(connection, period, _rules(connection))
 
 
 def _run(

@@ -82,7 +82,10 @@ def test_a_file_that_is_cut_off_stops_the_run_before_anything_is_half_written(se
 
 
 def renamed_venue(demo: Demo) -> tuple[str, str]:
-    """Give a venue of the exports that few other records speak of another name; return its entity and old name."""
+    """Give a venue of the exports another name; return its entity and old name.
+
+    One that nothing else is like: of a likely one, what is named alike would rightly go to another venue.
+    """
     path = demo.exports / "directus" / "venues.ndjson.gz"
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
     whole = {row["id"]: row for row in map(json.loads, lines[: -len(BROKEN)])}
@@ -92,6 +95,8 @@ def renamed_venue(demo: Demo) -> tuple[str, str]:
         " inner join raw_directus.venues as r on r.record_id = m.record_id"
         " where m.source = 'directus' and m.table_name = 'venues' and r.source_updated_at < '2026-11-15'"
         " and m.record_id = any(%s)"
+        " and not exists (select from identity.candidates as c"
+        " where concat('directus/venues/', m.record_id) in (c.left_key, c.right_key))"
         " order by (select count(*) from identity.entity_map as o where o.entity_id = e.id), e.id limit 1",
         list(whole),
     )
