@@ -95,9 +95,12 @@ def renamed_venue(demo: Demo) -> tuple[str, str]:
         " inner join raw_directus.venues as r on r.record_id = m.record_id"
         " where m.source = 'directus' and m.table_name = 'venues' and r.source_updated_at < '2026-11-15'"
         " and m.record_id = any(%s)"
-        " and not exists (select from identity.candidates as c"
-        " where concat('directus/venues/', m.record_id) in (c.left_key, c.right_key))"
-        " order by (select count(*) from identity.entity_map as o where o.entity_id = e.id), e.id limit 1",
+        " order by exists (select from identity.candidates as c"
+        " inner join identity.mentions as l on l.key in (c.left_key, c.right_key)"
+        " left join identity.entity_map as o using (source, table_name, record_id)"
+        " where concat('directus/venues/', m.record_id) in (c.left_key, c.right_key)"
+        " and o.entity_id is distinct from e.id),"
+        " (select count(*) from identity.entity_map as o where o.entity_id = e.id), e.id limit 1",
         list(whole),
     )
     whole[record] |= {"name": NEW_NAME, "date_updated": "2026-11-20T12:00:00.000Z"}
