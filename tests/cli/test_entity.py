@@ -5,23 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from resources.embedded import Endpoints
 from tests.support.commands import Commands
-from tests.support.review_scene import CAFE, CMS, LISTED, OLD, TAKER, TWICE, House, house, seen
-
-__all__ = ["house", "seen"]
+from tests.support.review_scene import CAFE, CMS, LISTED, OLD, TAKER, TWICE, House
 
 NOBODY = "00000000-0000-7000-8000-000000000000"
-
-
-@pytest.fixture
-def sonik(seen: House, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    return Commands(monkeypatch, endpoints, seen.url)
-
-
-@pytest.fixture
-def deciding(house: House, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    return Commands(monkeypatch, endpoints, house.url)
 
 
 def test_explain_tells_each_link_its_score_values_and_who(sonik: Commands, seen: House) -> None:
@@ -121,9 +108,6 @@ def test_renumbered_records_keep_their_entity(deciding: Commands, house: House, 
     assert "does not exist" in deciding.misused("entity", "rekey", "directus", "venues", "missing.csv")
 
 
-def test_before_the_first_run_it_says_what_to_run(
-    database: str, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sonik = Commands(monkeypatch, endpoints, database)
+def test_before_the_first_run_it_says_what_to_run(unused: Commands) -> None:
     for words in (["explain", NOBODY], ["merge", NOBODY, "x"], ["history", "x"]):
-        assert sonik.fails("entity", *words) == "there is no data yet: run `sonik run` first"
+        assert unused.fails("entity", *words) == "there is no data yet: run `sonik run` first"

@@ -5,22 +5,9 @@ import re
 
 import pytest
 
-from resources.embedded import Endpoints
 from sonik_assets.identity import guard, matchers
 from tests.support.commands import Commands
-from tests.support.review_scene import CMS, LIKE, House, house, seen
-
-__all__ = ["house", "seen"]
-
-
-@pytest.fixture
-def sonik(seen: House, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    return Commands(monkeypatch, endpoints, seen.url)
-
-
-@pytest.fixture
-def deciding(house: House, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    return Commands(monkeypatch, endpoints, house.url)
+from tests.support.review_scene import CMS, LIKE, House
 
 
 def test_a_trial_tells_what_a_threshold_would_change_and_writes_nothing(sonik: Commands, seen: House) -> None:
@@ -88,9 +75,6 @@ def test_a_held_run_shows_its_worst_cases_until_somebody_lets_it_through(decidin
     assert "acknowledged by ana: the next run goes through" in deciding("identity", "held")
 
 
-def test_before_the_first_run_it_says_what_to_run(
-    database: str, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sonik = Commands(monkeypatch, endpoints, database)
+def test_before_the_first_run_it_says_what_to_run(unused: Commands) -> None:
     for command in ("held", "matchers", "acknowledge"):
-        assert sonik.fails("identity", command) == "there is no data yet: run `sonik run` first"
+        assert unused.fails("identity", command) == "there is no data yet: run `sonik run` first"

@@ -5,22 +5,9 @@ import sys
 
 import pytest
 
-from resources.embedded import Endpoints
 from sonik_assets import cli
 from tests.support.commands import Commands
-from tests.support.review_scene import AT, CAFE, CMS, LISTED, OLD, TAKER, TWICE, TWIN, House, house, seen
-
-__all__ = ["house", "seen"]
-
-
-@pytest.fixture
-def sonik(seen: House, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    return Commands(monkeypatch, endpoints, seen.url)
-
-
-@pytest.fixture
-def deciding(house: House, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    return Commands(monkeypatch, endpoints, house.url)
+from tests.support.review_scene import AT, CAFE, CMS, LISTED, OLD, TAKER, TWICE, TWIN, House
 
 
 def asked(sonik: Commands, left: str) -> str:
@@ -144,10 +131,10 @@ def test_a_reused_handle_is_given_to_its_new_holder(deciding: Commands, house: H
     assert house.rows(canonical.format(house.id(TAKER))) == [("instagram.com/firstones",)]
 
 
+@pytest.mark.usefixtures("unused")
 def test_failures_are_one_line_and_status_one(
-    database: str, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Commands(monkeypatch, endpoints, database)
     monkeypatch.setattr(sys, "argv", ["sonik", "review", "list"])
     with pytest.raises(SystemExit) as left:
         cli.main()
