@@ -27,16 +27,10 @@ JUDGEMENTS = {
 """The columns of a judgement of the model; `explanation` is JSON."""
 
 DISREGARDED = """
-select concat_ws(' ', j.judgement, j.left_ref, j.right_ref)
-from identity.judgements as j
-inner join identity.mentions as lm on lm.ref = j.left_ref
-inner join identity.mentions as rm on rm.ref = j.right_ref
-inner join identity.entity_map as l
-    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
-inner join identity.entity_map as r
-    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
-where j.retired_at is null and j.method = 'person' and j.judgement in ('same', 'different')
-    and (j.judgement = 'same') <> (l.entity_id = r.entity_id)
+select concat_ws(' ', judgement, left_ref, right_ref)
+from identity.judged_pairs
+where method = 'person' and judgement in ('same', 'different')
+    and (judgement = 'same') <> (left_entity = right_entity)
 """
 """People's decisions that are not so: one text each."""
 _STAGE = """

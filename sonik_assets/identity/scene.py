@@ -49,16 +49,10 @@ where c.entity_type = any({kinds})
     and c.right_key in (select m.key from scope inner join identity.mentions as m on m.ref = scope.ref)
 """)
 _DECISIONS = sql.SQL("""
-select j.left_ref, j.right_ref, j.judgement, l.entity_id::text, r.entity_id::text
-from identity.judgements as j
-inner join identity.mentions as lm on lm.ref = j.left_ref
-inner join identity.mentions as rm on rm.ref = j.right_ref
-left join identity.entity_map as l
-    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
-left join identity.entity_map as r
-    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
-where j.retired_at is null and j.decided_by <> 'sonik' and j.judgement <> 'unsure' and j.entity_type = any({kinds})
-    and (j.left_ref in (select ref from scope) or j.right_ref in (select ref from scope))
+select left_ref, right_ref, judgement, left_entity::text, right_entity::text
+from identity.judged_pairs
+where decided_by <> 'sonik' and judgement <> 'unsure' and entity_type = any({kinds})
+    and (left_ref in (select ref from scope) or right_ref in (select ref from scope))
 """)
 # Records that share a name with what is named in scope, and what that is like; they may lie outside of the scope.
 _NAMESAKES = sql.SQL("""
@@ -90,17 +84,10 @@ where n.key in (
 """)
 
 _TWINS = sql.SQL("""
-select l.entity_id::text, r.entity_id::text
-from identity.judgements as j
-inner join identity.mentions as lm on lm.ref = j.left_ref
-inner join identity.mentions as rm on rm.ref = j.right_ref
-inner join identity.entity_map as l
-    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
-inner join identity.entity_map as r
-    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
-where j.retired_at is null and j.judgement = 'unsure' and j.decided_by = 'sonik'
-    and not l.attached and not r.attached
-    and not (j.left_ref in (select ref from scope) and j.right_ref in (select ref from scope))
+select left_entity::text, right_entity::text
+from identity.judged_pairs
+where judgement = 'unsure' and decided_by = 'sonik' and not left_attached and not right_attached
+    and not (left_ref in (select ref from scope) and right_ref in (select ref from scope))
 """)
 
 

@@ -128,6 +128,19 @@ alter table identity.entity_map add column if not exists attached boolean not nu
 create index if not exists identifiers_reused_from on identity.identifiers (reused_from)
     where reused_from is not null;
 create index if not exists identifiers_value on identity.identifiers (scheme, value);
+-- What holds, with what the two records are today; null: they stand for nothing.
+create or replace view identity.judged_pairs as
+select
+    j.id, j.entity_type, j.left_ref, j.right_ref, j.judgement, j.score, j.method, j.decided_by, j.decided_at,
+    l.entity_id as left_entity, l.attached as left_attached, r.entity_id as right_entity, r.attached as right_attached
+from identity.judgements as j
+inner join identity.mentions as lm on lm.ref = j.left_ref
+inner join identity.mentions as rm on rm.ref = j.right_ref
+left join identity.entity_map as l
+    on (l.source, l.table_name, l.record_id) = (lm.source, lm.table_name, lm.record_id)
+left join identity.entity_map as r
+    on (r.source, r.table_name, r.record_id) = (rm.source, rm.table_name, rm.record_id)
+where j.retired_at is null;
 
 create table if not exists unified.changes (
     seq bigint generated always as identity primary key,
