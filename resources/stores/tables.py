@@ -34,6 +34,10 @@ class Counts:
         """Rows written."""
         return self.inserted + self.updated + self.deleted
 
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return both together."""
+        return Counts(self.inserted + other.inserted, self.updated + other.updated, self.deleted + other.deleted)
+
 
 def read(
     connection: psycopg.Connection,

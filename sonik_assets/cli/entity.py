@@ -34,14 +34,14 @@ def register(app: typer.Typer) -> None:
 def explain(
     id: Entity,
     *,
-    every: Annotated[bool, typer.Option("--all", help="List attached mentions, and all links.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="List all links and all mentions inside other records.")] = False,
     as_json: read.Json = False,
 ) -> None:
     """Show what makes an entity's records one: each link, how, how sure, what was compared, and who decided."""
     from sonik_assets.serving import identity
 
     with read.postgres() as pg:
-        found = identity.explanation(pg, identity.entity_id(pg, id), attached=every)
+        found = identity.explanation(pg, identity.entity_id(pg, id), every=every)
     if as_json:
         show.as_json(found)
         return
@@ -185,7 +185,8 @@ def _csv(file: Path) -> "pl.DataFrame":
 
 
 def _record(row: dict[str, Any]) -> dict[str, Any]:
-    return {"record": row["ref"], "linked by": row["linked_by"], "name": row["name"]}
+    more = f"\nand {row['repeated']:,} that say the same" if row.get("repeated") else ""
+    return {"record": row["ref"] + more, "linked by": row["linked_by"], "name": row["name"]}
 
 
 def _alias(row: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,12 @@ from scope
 left join identity.mentions as m using (source, table_name, record_id)
 left join identity.entity_map as e using (source, table_name, record_id)
 where 'venue' in (m.entity_type, e.entity_type) and (scope.core or e.entity_id is null or e.linked_at = now());
+insert into venue_refs
+select r.source, r.table_name, r.record_id
+from venue_refs as v
+inner join identity.mentions as s using (source, table_name, record_id)
+inner join identity.repeats as r on r.speaker = s.ref
+on conflict do nothing;
 analyze venue_refs;
 """
 _THERE = sql.SQL(

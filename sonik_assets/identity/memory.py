@@ -59,18 +59,21 @@ _WEAK = (
 )
 _WEAKEN = """
 update identity.identifiers as i set weak = true
-from scope, weak_values as w
-where (i.source, i.table_name, i.record_id) = (scope.source, scope.table_name, scope.record_id) and not i.weak
-    and (w.entity_type, w.scheme, w.value) = (i.entity_type, i.scheme, i.value)
+from weak_values as w
+where not i.weak and (w.entity_type, w.scheme, w.value) = (i.entity_type, i.scheme, i.value)
 """
 _STRENGTHEN = """
-update identity.identifiers as i set weak = false
-from scope
-where (i.source, i.table_name, i.record_id) = (scope.source, scope.table_name, scope.record_id) and i.weak
-    and not exists (
+with strong_values as materialized (
+    select distinct i.entity_type, i.scheme, i.value
+    from scope inner join identity.identifiers as i using (source, table_name, record_id)
+    where i.weak and not exists (
         select from weak_values as w
         where (w.entity_type, w.scheme, w.value) = (i.entity_type, i.scheme, i.value)
     )
+)
+update identity.identifiers as i set weak = false
+from strong_values as s
+where i.weak and (s.entity_type, s.scheme, s.value) = (i.entity_type, i.scheme, i.value)
 """
 # A reused value names its new holder once a person has judged it and the former one, or when that one is gone.
 UNDISPUTED = sql.SQL("""(

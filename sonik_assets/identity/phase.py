@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from resources.stores import tables
-from sonik_assets.identity import candidates, judgements, memory, scene, scope, store, verdicts
+from sonik_assets.identity import candidates, judgements, memory, repeats, scene, scope, store, verdicts
 from sonik_assets.identity.attaching import attach
 from sonik_assets.identity.candidates import Matchers
 from sonik_assets.identity.differing import differing
@@ -72,15 +72,17 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     if not said.full:
         memory.stage_refs(connection, changed)
         scope.note_names(connection)
+        repeats.note(connection, afresh=True)
     written = _remember(connection, said, mentions, candidates.blocked(compared, matchers))
+    written["repeats"], starting = _repeats(connection, said, changed)
     clock("remember")
-    candidates.rescore(connection, matchers, said.kinds, None if said.full else memory.keys_of(connection, changed))
+    new = None if said.full else memory.keys_of(connection, starting.join(changed, on=list(REF), how="semi"))
+    candidates.rescore(connection, matchers, said.kinds, new)
     clock("score")
     if said.full:
         scope.everything(connection, said.kinds)
     else:
-        touched = said.touched.filter(pl.col("entity_type").is_in(list(said.kinds)))
-        scope.spread(connection, said.kinds, pl.concat([changed, touched.select(REF)]), thresholds)
+        scope.spread(connection, said.kinds, starting, thresholds)
     stage = scene.load(connection, said.kinds)
     before = store.before(connection)
     clock("load")
@@ -88,15 +90,17 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     linked = link_mentions(scene.standing_scene(stage, verified), thresholds)
     clock("link")
     naming = stage.identifiers.join(linked.weak, on=["entity_type", "scheme", "value"], how="anti")
-    settled = settle(before, stage.mentions, linked.members, naming, partial(store.mint, connection))
+    settled = settle(before, stage.mentions, linked.members, naming, partial(store.mint, connection), stage.strays)
     attached, doubts, placed = _attach(connection, stage, linked, settled)
     clock("settle")
     judged = _judged(connection, stage, linked, attached, doubts, matchers)
     clock("explain")
-    map_ = entity_map(before, stage.mentions.select(REF), settled, placed)
+    map_ = entity_map(before, stage.mentions, settled, placed, stage.strays)
     written |= store.write(connection, before, store.Decided(map_, settled.entities, settled.moves))
+    followed = repeats.follow(connection, said.kinds if said.full else None)
+    written["entity_map"] += followed
     marked = memory.mark(connection, linked.weak, verified)
-    written["identifiers"] = _plus(written["identifiers"], marked)
+    written["identifiers"] += tables.Counts(updated=marked)
     made, retired = judgements.record_model(connection, said.kinds, judged)
     written["judgements"] = tables.Counts(inserted=made, updated=retired)
     clock("write")
@@ -113,6 +117,15 @@ def _remember(
         memory.stage_refs(connection, said.changed)
         within = memory.IN_CHANGED
     return memory.remember(connection, mentions, compared, said.held, within)
+
+
+def _repeats(connection: psycopg.Connection, said: Said, changed: pl.DataFrame) -> tuple[tables.Counts, pl.DataFrame]:
+    """Find out who repeats whom; return what was written, and REF of the records from which a change spreads."""
+    if not said.full:
+        touched = said.touched.filter(pl.col("entity_type").is_in(list(said.kinds)))
+        memory.stage_refs(connection, pl.concat([changed, touched.select(REF)]))
+        repeats.note(connection)
+    return repeats.refresh(connection, said.kinds if said.full else None)
 
 
 def _attach(
@@ -197,10 +210,6 @@ def _judged(
     compared = memory.select(connection, "profiles", PROFILES, memory.IN_KEYS)
     exact = verdicts.by_identifier(stage.mentions, linked.judged)
     return pl.concat([exact, verdicts.explained(pairs, compared, matchers)])
-
-
-def _plus(counts: tables.Counts, updated: int) -> tables.Counts:
-    return tables.Counts(counts.inserted, counts.updated + updated, counts.deleted)
 
 
 class _Clock:

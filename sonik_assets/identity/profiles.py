@@ -19,7 +19,7 @@ _SAID = (
     *("name", "name_key", "address", "city_key", "country_code", "postcode", "latitude", "longitude", "birth_date"),
     *("category", *LISTS),
 )
-"""What two mentions inside other records must share to be one profile: all that is compared of them."""
+"""What two mentions inside other records must share to be one profile: all that is compared of them, and `held`."""
 
 MENTIONS = {
     **dict.fromkeys(REF, pl.String),
@@ -61,8 +61,11 @@ def unpack(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_lists(mentions: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame:
-    for column, scheme in _SCHEMES.items():
-        values = identifiers.filter(pl.col("scheme") == scheme).group_by("row").agg(pl.col("value").unique().sort())
+    parts = {column: identifiers.filter(pl.col("scheme") == scheme) for column, scheme in _SCHEMES.items()}
+    rest = identifiers.filter(~pl.col("scheme").is_in([*_SCHEMES.values()]))
+    parts["held"] = rest.with_columns(value=pl.concat_str("scheme", "value", separator=" "))
+    for column, held in parts.items():
+        values = held.group_by("row").agg(pl.col("value").unique().sort())
         joined = values.select("row", pl.col("value").list.join("\n").alias(column))
         mentions = mentions.join(joined, on="row", how="left", maintain_order="left")
     return mentions
@@ -78,11 +81,11 @@ def _conform(mentions: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit(""))
         .otherwise(clean_source().fill_null(pl.concat_str("source", "table_name", separator="/")))
     )
-    return mentions.select(*columns, clean=clean).cast(wanted)  # type: ignore[arg-type]
+    return mentions.select(*columns, "held", clean=clean).cast(wanted)  # type: ignore[arg-type]
 
 
 def _keys(said: pl.DataFrame) -> pl.Series:
-    words = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in _SAID], separator="\x1f")
+    words = pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in (*_SAID, "held")], separator="\x1f")
     rows = said.select("embedded", "entity_type", words.alias("words"), pl.concat_str(*REF, separator="/").alias("ref"))
     keys = [
         f"{kind}:{blake2b(words.encode(), digest_size=16).hexdigest()}" if embedded else ref

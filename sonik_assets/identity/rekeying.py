@@ -13,7 +13,7 @@ from sonik_assets.identity.tables import ensure_tables, lock
 
 COLUMNS = ("old_record_id", "new_record_id")
 
-_KEYED = ("entity_map", "identifiers", "mentions", "moves", "event_times")
+_KEYED = ("entity_map", "identifiers", "mentions", "moves", "event_times", "repeats")
 """The tables with the columns source, table_name, record_id."""
 
 _PAIRS = """
@@ -96,6 +96,7 @@ from new_sides as n where n.id = j.id;
 update identity.judgements set left_ref = substr(left_ref, 2), right_ref = substr(right_ref, 2)
 where starts_with(left_ref, E'\\x01');
 update identity.identifiers as i set reused_from = r.new_ref from rekeyed as r where i.reused_from = r.old_ref;
+update identity.repeats as o set speaker = r.new_ref from rekeyed as r where o.speaker = r.old_ref;
 """
 _USERS = """
 update identity.visitors as v set user_record = E'\\x01' || n.new from renumbered as n where v.user_record = n.old;

@@ -191,7 +191,7 @@ def _tell(
     for name, each in (("things", things), ("events", events)):
         report.seconds |= {f"{name}.{step}": seconds for step, seconds in each.seconds.items()}
         for table, counts in each.written.items():
-            report.written[table] = _sum(report.written.get(table, tables.Counts()), counts)
+            report.written[table] = report.written.get(table, tables.Counts()) + counts
 
 
 def _count(connection: psycopg.Connection, table: str) -> int:
@@ -199,10 +199,6 @@ def _count(connection: psycopg.Connection, table: str) -> int:
         sql.SQL("select count(*) from {}").format(sql.Identifier("identity", table))
     ).fetchone() or (0,)
     return int(rows)
-
-
-def _sum(one: tables.Counts, other: tables.Counts) -> tables.Counts:
-    return tables.Counts(one.inserted + other.inserted, one.updated + other.updated, one.deleted + other.deleted)
 
 
 def _refuse_emptiness(connection: psycopg.Connection) -> None:

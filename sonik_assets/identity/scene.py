@@ -11,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from resources.stores.copy import copy_out
+from sonik_assets.identity import repeats
 from sonik_assets.identity.identifiers import REF
 from sonik_assets.identity.linking import Scene
 from sonik_assets.identity.lives import verified_own
@@ -31,6 +32,7 @@ select
 from scope
 inner join identity.mentions as m on m.ref = scope.ref
 inner join identity.profiles as p on p.key = m.key
+where not exists (select from identity.repeats as r where r.ref = scope.ref)
 order by m.source, m.table_name, m.record_id
 """)
 _IDENTIFIERS = sql.SQL("""
@@ -97,6 +99,7 @@ class Stage:
 
     mentions: row and MENTIONS. identifiers: row, entity_type, scheme, value. common: values that link nothing.
     likeness: left_key, right_key, probability. decisions: left_ref, right_ref, judgement, left_entity, right_entity.
+    strays: repeats.STRAYS. What repeats is not here: it goes where its speaker goes.
     """
 
     mentions: pl.DataFrame
@@ -104,6 +107,7 @@ class Stage:
     common: pl.DataFrame
     likeness: pl.DataFrame
     decisions: pl.DataFrame
+    strays: pl.DataFrame
 
 
 def load(connection: psycopg.Connection, kinds: Sequence[str]) -> Stage:
@@ -125,6 +129,7 @@ def load(connection: psycopg.Connection, kinds: Sequence[str]) -> Stage:
             _DECISIONS.format(kinds=of),
             dict.fromkeys(("left_ref", "right_ref", "judgement", "left_entity", "right_entity"), pl.String),
         ),
+        repeats.strays(connection),
     )
 
 

@@ -41,7 +41,7 @@ OWN_ID = "uuid"
 PHASES = (("venue", "organization", "artist", "brand", "person"), ("event",))
 """The order of resolution: an event is known by its venue."""
 
-RULES = "1"
+RULES = "2"
 """Raised whenever a normaliser or a rule changes what a record means: the next run then reads everything again."""
 
 MOST_RECORDS = 60

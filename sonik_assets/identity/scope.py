@@ -4,7 +4,7 @@ From a changed record: to records of its entity, to holders of its values, to wh
 what a person judged with it; and on from there until nothing is added: their clusters may change. Then, one step, to
 what a person may be asked about with these; their clusters are complete in scope too, but cannot change. What lies
 outside is untouched, for resolution within the scope looks at nothing outside. `attached` mentions lead nowhere: they
-follow a name.
+follow a name. What only repeats another mention stays out: it goes where that goes (`repeats.py`).
 """
 
 import json
@@ -39,11 +39,14 @@ select scheme, alias_of, alias_of from identity.aliases;
 """
 _ALL = """
 insert into scope
-select source, table_name, record_id, concat_ws('/', source, table_name, record_id), 0 from identity.mentions
-where entity_type = any(%(kinds)s)
+select source, table_name, record_id, ref, 0 from identity.mentions as m
+where entity_type = any(%(kinds)s) and not exists (select from identity.repeats as r where r.ref = m.ref)
+union
+select source, table_name, record_id, ref, 0 from strays where entity_type = any(%(kinds)s)
 union
 select source, table_name, record_id, concat_ws('/', source, table_name, record_id), 0 from identity.entity_map
-where entity_type = any(%(kinds)s)
+left join identity.mentions as m using (source, table_name, record_id)
+where entity_map.entity_type = any(%(kinds)s) and m.ref is null
 """
 # A value of very many differently named records is nobody's own, whoever else gives it: it reaches no further.
 _COMMON = """
@@ -208,6 +211,7 @@ select m.source, m.table_name, m.record_id, m.ref, case when {_STANDS.format(ali
     false
 from named inner join identity.mentions as m using (ref)
 where m.embedded and m.entity_type = any(%(kinds)s)
+    and not exists (select from identity.repeats as r where r.ref = m.ref)
 on conflict do nothing
 """
 
@@ -271,7 +275,9 @@ def _step(connection: psycopg.Connection, links: str, number: int, *, weak: bool
     added = connection.execute(
         f"with {_STARTED.format(stands=stands)} insert into scope"
         " select source, table_name, record_id, concat_ws('/', source, table_name, record_id), %(next)s, %(core)s"
-        f" from ({parts}) as found on conflict do nothing",
+        f" from ({parts}) as found where not exists (select from identity.repeats as r"
+        " where (r.ref = concat_ws('/', found.source, found.table_name, found.record_id)))"
+        " on conflict do nothing",
         {"round": number, "next": number + 1, "weak": weak, "links": links, "core": core},
     ).rowcount
     return number + 1 if added or weak else number

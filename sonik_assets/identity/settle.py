@@ -52,14 +52,19 @@ def settle(
     members: pl.DataFrame,
     strong: pl.DataFrame,
     mint: Callable[[int], Sequence[str]],
+    strays: pl.DataFrame,
 ) -> Settled:
     """Give the clusters (`members`: row, cluster, linked_by) of records their entities.
 
-    records: row, REF, entity_type, first_seen_at; strong: row, entity_type, scheme, value that name a thing.
+    records: row, REF, entity_type, first_seen_at; strong: row, entity_type, scheme, value that name a thing; strays:
+    repeats.STRAYS, whose former ids their speakers' clusters have a claim to.
     """
     rows = records.select("row", *REF, "entity_type", "first_seen_at").join(members, on="row")
     rows = rows.sort("cluster", "row")
-    clusters = rows.group_by("cluster", maintain_order=True).agg(_ref().alias("refs"))
+    told = strays.select(_ref().alias("stray"), spoken="speaker")
+    brought = rows.join(told, left_on=_plain_ref(), right_on="spoken").select("cluster", ref="stray")
+    refs = pl.concat([rows.select("cluster", ref=_ref()), brought])
+    clusters = refs.group_by("cluster", maintain_order=True).agg(refs="ref")
     moves = assign(clusters["refs"].to_list(), _past(before), mint)
     ids = clusters.select("cluster", pl.Series("entity_id", moves.ids, pl.String))
     rows = rows.join(ids, on="cluster")
@@ -72,19 +77,22 @@ def settle(
     )
 
 
-def entity_map(before: Before, present: pl.DataFrame, settled: Settled, attached: pl.DataFrame) -> pl.DataFrame:
+def entity_map(
+    before: Before, present: pl.DataFrame, settled: Settled, attached: pl.DataFrame, strays: pl.DataFrame
+) -> pl.DataFrame:
     """Return MAP: the members, what is attached to them, and deleted records with the id they would come back to.
 
-    `present`: REF of the records that exist; `attached`: REF, entity_type, entity_id, linked_by.
+    `present`: REF of the records that exist; `attached`: REF, entity_type, entity_id, linked_by; `strays`:
+    repeats.STRAYS, which go where their speakers go.
     """
-    gone = before.entity_map.join(present, on=list(REF), how="anti").filter(~pl.col("attached"))
+    parts = ((settled.members, False), (attached, True))
+    placed = pl.concat([part.with_columns(attached=pl.lit(value)).select(list(MAP)) for part, value in parts])
+    speakers = placed.select(_plain_ref().alias("speaker"), "entity_id", "linked_by", "attached")
+    brought = strays.join(speakers, on="speaker").select(list(MAP))
+    known = pl.concat([present.select(REF), strays.select(REF)])
+    gone = before.entity_map.join(known, on=list(REF), how="anti").filter(~pl.col("attached"))
     gone = gone.with_columns(pl.col("entity_id").replace(settled.moves.redirects))
-    parts = (
-        settled.members.with_columns(attached=pl.lit(value=False)),
-        attached.with_columns(attached=pl.lit(value=True)),
-        gone,
-    )
-    return pl.concat([part.select(list(MAP)) for part in parts])
+    return pl.concat([placed, brought, gone.select(list(MAP))])
 
 
 def _past(before: Before) -> Past:
@@ -108,6 +116,10 @@ def _first_seen(rows: pl.DataFrame, before: Before) -> pl.DataFrame:
         .with_columns(pl.col("first_seen_at").fill_null(datetime.now(UTC)))
         .sort("entity_id")
     )
+
+
+def _plain_ref() -> pl.Expr:
+    return pl.concat_str(*REF, separator="/")
 
 
 def _ref() -> pl.Expr:

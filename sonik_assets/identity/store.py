@@ -23,9 +23,11 @@ _OF_SCOPE = sql.SQL(
 _CLAIMED = sql.SQL("""
 select distinct m.entity_id::text from identity.entity_map as m
 inner join scope using (source, table_name, record_id)
-inner join lateral (
-    select status from ops.claims as c where c.entity_ref = scope.ref order by c.at desc, c.id limit 1
-) as latest on latest.status in ('claimed', 'pending')
+inner join (
+    select distinct on (c.entity_ref) coalesce(r.speaker, c.entity_ref) as ref, c.status
+    from ops.claims as c left join identity.repeats as r on r.ref = c.entity_ref
+    order by c.entity_ref, c.at desc, c.id
+) as latest on latest.ref = scope.ref and latest.status in ('claimed', 'pending')
 """)
 # The ids that records in scope had and that were merged away into the one they have.
 _FORMER = sql.SQL("""

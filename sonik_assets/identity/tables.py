@@ -157,9 +157,9 @@ def ensure_tables(connection: psycopg.Connection) -> None:
 
     The schema's comment says which version of these statements made it.
     """
-    from sonik_assets.identity import places, visitors
+    from sonik_assets.identity import places, repeats, visitors
 
-    statements = "".join((_TABLES, places.TABLES, visitors.TABLES))
+    statements = "".join((_TABLES, repeats.TABLES, places.TABLES, visitors.TABLES))
     version = md5(statements.encode(), usedforsecurity=False).hexdigest()
     made = connection.execute("select obj_description(to_regnamespace('identity'), 'pg_namespace')").fetchone()
     if made != (version,):

@@ -40,11 +40,14 @@ inner join identity.profiles as p using (key)
 order by m.id, m.was, p.name is null, r.embedded, r.source <> 'directus', r.ref
 """
 _RECORDS = """
-select r.ref, p.name, p.city_key as city, r.embedded, m.linked_by, m.linked_at
+select r.ref, p.name, p.city_key as city, r.embedded, m.linked_by, m.linked_at, s.speaker as repeats,
+    (select count(*) from identity.repeats as o where o.speaker = r.ref) as repeated
 from identity.entity_map as m
 inner join identity.mentions as r using (source, table_name, record_id)
 inner join identity.profiles as p using (key)
-where m.entity_id = %(id)s and not m.attached order by r.embedded, r.ref
+left join identity.repeats as s using (source, table_name, record_id)
+where m.entity_id = %(id)s and not m.attached and (%(every)s or s.speaker is null)
+order by r.embedded, r.ref
 """
 _ATTACHED = """
 select m.source, m.table_name, m.linked_by, count(*) as mentions
@@ -136,24 +139,25 @@ def called(name: str | None, city: str | None) -> str:
     return f"{name or '(no name)'} ({city})" if city else name or "(no name)"
 
 
-def explanation(pg: "Connection[Any]", id: str, *, attached: bool = False) -> dict[str, Any]:
+def explanation(pg: "Connection[Any]", id: str, *, every: bool = False) -> dict[str, Any]:
     """Return why an entity's records are one: records, links, conflicts, weak, aliases, redirects, attached.
 
     `links` are the judgements `same` between its records, with what was compared; `conflicts` those that say
-    otherwise, and open questions. `attached`: each mention inside other records, else how many by table.
+    otherwise, and open questions. `every`: each mention inside other records too, those that repeat what another says
+    (`repeats` names it), and those attached; else how often a record is `repeated`, and how many are attached by table.
     """
     judged = rows(pg, _JUDGED.format(live="j.retired_at is null"), id=id)
     title = names(pg, [id]).get(id, "(gone)")
     return {
         "id": id,
         "name": title,
-        "records": rows(pg, _RECORDS, id=id),
+        "records": rows(pg, _RECORDS, id=id, every=every),
         "links": [row for row in judged if row["inside"] and row["judgement"] == "same"],
         "conflicts": [row for row in judged if not (row["inside"] and row["judgement"] == "same")],
         "weak": rows(pg, _WEAK, id=id),
         "aliases": rows(pg, _ALIASES, id=id),
         "redirects": rows(pg, _REDIRECTS, id=id),
-        "attached": rows(pg, _ATTACHED_ALL if attached else _ATTACHED, id=id),
+        "attached": rows(pg, _ATTACHED_ALL if every else _ATTACHED, id=id),
     }
 
 

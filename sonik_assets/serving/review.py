@@ -80,6 +80,8 @@ select r.ref, m.entity_id::text, p.name, p.address, p.city_key as city, p.countr
     (
         select array_agg(concat_ws('/', o.source, o.table_name, o.record_id) order by 1)
         from identity.entity_map as o where o.entity_id = m.entity_id and not o.attached
+            and not exists (select from identity.repeats as x
+                where (x.source, x.table_name, x.record_id) = (o.source, o.table_name, o.record_id))
     ) as records
 from identity.mentions as r
 left join identity.entity_map as m using (source, table_name, record_id)

@@ -59,7 +59,8 @@ _SAID: Mapping[str, Mapping[str, list[Any]]] = {
 _KINDS = {
     **dict.fromkeys((*_VENUES, *_NAMED), "venue"),
     **dict.fromkeys(("twenty/companies/1", "twenty/companies/2"), "organization"),
-    **dict.fromkeys(("directus/events.organizer/1", "scraper/event_listings.organizer/ra:1"), "organization"),
+    **dict.fromkeys(("directus/events.organizer/1", "directus/events.organizer/2"), "organization"),
+    **dict.fromkeys(("scraper/event_listings.organizer/ra:1", "scraper/event_listings.organizer/so:1"), "organization"),
     **dict.fromkeys(("directus/artists/1", "directus/artists/2", "scraper/artist_profiles/ra:1"), "artist"),
     **dict.fromkeys(("scraper/event_listings.artists/ra:1#1", "scraper/event_listings.artists/so:1#1"), "artist"),
     **dict.fromkeys(("directus/brands/1", "directus/brands/2"), "brand"),

@@ -26,7 +26,7 @@ type Told = Mapping[str, Mapping[Any, Any]]
 HISTORIES = int(os.environ.get("SONIK_HISTORIES", "3"))
 TABLES = (
     "aliases", "candidates", "entities", "entity_map", "event_times", "identifiers", "judgements", "mentions",
-    "moves", "profiles", "redirects", "visitors",
+    "moves", "profiles", "redirects", "repeats", "visitors",
 )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ def test_attached_mentions_are_counted_or_listed(seen: House) -> None:
     id = str(seen.id(CAFE))
     (counted,) = identity.explanation(seen.connection, id)["attached"]
     assert (counted["table_name"], counted["mentions"]) == ("event_listings.venue", 2)
-    listed = identity.explanation(seen.connection, id, attached=True)["attached"]
+    listed = identity.explanation(seen.connection, id, every=True)["attached"]
     assert [row["ref"] for row in listed] == [f"{LISTED}1", f"{LISTED}2"]
 
 
