@@ -142,7 +142,7 @@ def alias(
 
     with read.postgres() as pg:
         done = (
-            decisions.unalias(pg, scheme, value, of)
+            decisions.unalias(pg, scheme, value, of, deciding.who(by), reason)
             if undo
             else decisions.alias(pg, scheme, value, of, deciding.who(by), reason)
         )
@@ -190,7 +190,8 @@ def _record(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _alias(row: dict[str, Any]) -> dict[str, Any]:
-    return {"value": f"{row['scheme']} {row['value']}\nstands for {row['alias_of']}", "by": row["reason"]}
+    of = f"stands for {row['alias_of']}" if row["alias_of"] else "stands for no other"
+    return {"value": f"{row['scheme']} {row['value']}\n{of}", "by": telling.decided(row)}
 
 
 def _weak(row: dict[str, Any]) -> dict[str, Any]:

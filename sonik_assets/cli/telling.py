@@ -23,6 +23,11 @@ def instant(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
+def decided(row: Row) -> str:
+    """Return who decided an alias, and why."""
+    return ": ".join(filter(None, (row["decided_by"], row["reason"])))
+
+
 def link(row: Row) -> dict[str, Any]:
     """Return a judgement's table row: both records, score, what was compared, who decided and when."""
     who = f"{row['decided_by']}, {row['decided_at'].astimezone(UTC):%Y-%m-%d}"

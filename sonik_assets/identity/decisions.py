@@ -72,9 +72,15 @@ order by 1, 2
 _LAST = "select coalesce(max(seq), 0) from unified.changes"
 _CHANGES = "select kind, entity_id::text, new_id::text from unified.changes where seq > %s order by seq"
 _FORGET = "delete from identity.aliases where scheme = %s and value = %s and alias_of = %s"
+_UNDO = """
+update identity.aliases set alias_of = null, reason = %(reason)s, decided_by = %(by)s, at = now()
+where scheme = %(scheme)s and value = %(value)s and alias_of = %(of)s
+"""
 _ALIAS = """
-insert into identity.aliases (scheme, value, alias_of, reason) values (%(scheme)s, %(value)s, %(of)s, %(reason)s)
-on conflict (scheme, value) do update set alias_of = excluded.alias_of, reason = excluded.reason, at = now()
+insert into identity.aliases (scheme, value, alias_of, reason, decided_by)
+values (%(scheme)s, %(value)s, %(of)s, %(reason)s, %(by)s)
+on conflict (scheme, value) do update
+set alias_of = excluded.alias_of, reason = excluded.reason, decided_by = excluded.decided_by, at = now()
 """
 # One step from any old value to the newest.
 _STRAIGHTEN = """
@@ -157,8 +163,7 @@ def alias(connection: psycopg.Connection, scheme: str, value: str, of: str, by: 
         new = _newest(connection, scheme, new, old)
         if old == new:
             raise TerminalError(f"{old} is one {scheme}: an alias is of two")
-        said = f"{_person(by)}: {reason}" if reason else _person(by)
-        bound = {"scheme": scheme, "value": old, "of": new, "reason": said}
+        bound = {"scheme": scheme, "value": old, "of": new, "reason": reason, "by": _person(by)}
         connection.execute(_FORGET, [scheme, new, old])
         connection.execute(_STRAIGHTEN, bound)
         connection.execute(_ALIAS, bound)
@@ -166,11 +171,15 @@ def alias(connection: psycopg.Connection, scheme: str, value: str, of: str, by: 
     return done
 
 
-def unalias(connection: psycopg.Connection, scheme: str, value: str, of: str) -> Done:
-    """Forget that a value stands for another and settle who holds them. Raises TerminalError where it does not."""
+def unalias(connection: psycopg.Connection, scheme: str, value: str, of: str, by: str, reason: str = "") -> Done:
+    """Say that a value stands for no other, for good, and settle who holds them.
+
+    Raises TerminalError where it stands for none.
+    """
     old, new = _value(scheme, value), _value(scheme, of)
     with deciding(connection) as done:
-        if not connection.execute(_FORGET, [scheme, old, new]).rowcount:
+        bound = {"scheme": scheme, "value": old, "of": new, "reason": reason, "by": _person(by)}
+        if not connection.execute(_UNDO, bound).rowcount:
             raise TerminalError(f"{scheme} {old} does not stand for {new}: nothing to undo")
         settle(connection, _holders(connection, scheme, [old, new]), done)
     return done

@@ -34,7 +34,8 @@ select source, table_name, record_id
 from scope
 left join identity.mentions as m using (source, table_name, record_id)
 left join identity.entity_map as e using (source, table_name, record_id)
-where 'venue' in (m.entity_type, e.entity_type) and (scope.core or e.entity_id is null or e.linked_at = now());
+where e.entity_id is null
+    or (e.linked_at = now() or scope.core) and 'venue' in (m.entity_type, e.entity_type);
 insert into venue_refs
 select r.source, r.table_name, r.record_id
 from venue_refs as v

@@ -22,6 +22,12 @@ _BEFORE = sql.SQL("""
 select {columns} from identity.identifiers as t
 where t.entity_type = any({kinds}) and ({refs} or (t.scheme, t.value) in (select scheme, value from said_values))
 """)
+# What a person said of a value is not for a run to say again.
+_DECIDED = """
+delete from new_aliases as n using identity.aliases as a
+where a.scheme = n.scheme and a.decided_by <> 'sonik'
+    and (a.value = n.value or (a.value = n.alias_of and a.alias_of is not null))
+"""
 _ALIAS = """
 insert into identity.aliases (scheme, value, alias_of, reason)
 select scheme, value, alias_of, reason from new_aliases where value <> alias_of
@@ -79,7 +85,7 @@ def live(connection: psycopg.Connection, kinds: list[str], seen: Seen, *, full: 
     examined = pl.concat([seen.mentions.select(REF), seen.gone.select(REF)])
     before = _before(connection, kinds, said, examined, full=full)
     found = lives(before, said.drop("row"), datetime.now(UTC), None, None if full else examined)
-    aliased = _alias(connection, found)
+    aliased = _alias(connection, found, before)
     left = pl.concat_str(*(f"left_{name}" for name in REF), separator="/")
     reused = found.reused.select(
         *(pl.col(f"right_{name}").alias(name) for name in REF), "scheme", "value", reused_from=left
@@ -111,12 +117,14 @@ def _before(
     return copy_out(connection, query, LIVES)
 
 
-def _alias(connection: psycopg.Connection, found: Lives) -> pl.DataFrame:
+def _alias(connection: psycopg.Connection, found: Lives, before: pl.DataFrame) -> pl.DataFrame:
     """Remember that a renamed value stands for its new one, unless others hold it who are named unlike (a chain).
 
-    Return TOUCHED of the holders of what is new.
+    Once, when it happens: a value that was given up before is history. Return TOUCHED of the holders of what is new.
     """
-    renames = found.renames.sort("at").unique(["scheme", "old_value"], keep="last", maintain_order=True)
+    given = before.filter(pl.col("valid_to").is_null()).select(*REF, "scheme", old_value="value")
+    happened = found.renames.join(given, on=[*REF, "scheme", "old_value"], how="semi")
+    renames = happened.sort("at").unique(["scheme", "old_value"], keep="last", maintain_order=True)
     rows = [
         (scheme, old, new, "renamed")
         for scheme, old, new, names in _with_holders(renames, found.rows).iter_rows()
@@ -128,9 +136,11 @@ def _alias(connection: psycopg.Connection, found: Lives) -> pl.DataFrame:
     names = dict.fromkeys(("scheme", "value", "alias_of", "reason"), pl.String)
     frame = pl.DataFrame([*rows, *refreshed], names, orient="row").unique(["scheme", "value"], keep="last")
     with connection.cursor() as cursor:
-        cursor.execute("create temporary table new_aliases (like identity.aliases) on commit drop")
-        cursor.execute("alter table new_aliases alter column at drop not null")
+        cursor.execute(
+            "create temporary table new_aliases (scheme text, value text, alias_of text, reason text) on commit drop"
+        )
         copy_frame(cursor, sql.Identifier("new_aliases"), frame)
+        cursor.execute(_DECIDED)
         cursor.execute(_STRAIGHTEN)
         cursor.execute(_ALIAS)
         holders = copy_out(connection, _HOLDERS, memory.TOUCHED)

@@ -73,13 +73,18 @@ _FIND = (
     where not e.attached and not exists (select from identity.repeats as o where o.ref = n.ref)
     """,
 )
-# Of what changed: not what repeats, nor what did and is gone; but who speaks now, and where strays come from and go.
+# Of what changed: not what repeats, nor what did and is gone (it keeps its id; what was only attached leaves); but who
+# speaks now, and where strays come from and go.
 _STARTING = sql.SQL("""
 select c.source, c.table_name, c.record_id
 from (select *, concat_ws('/', source, table_name, record_id) as ref from changed_refs) as c
 where not exists (select from repeating as n where n.ref = c.ref) and (
     not exists (select from identity.repeats as o where o.ref = c.ref)
     or exists (select from identity.mentions as m where m.ref = c.ref)
+    or exists (
+        select from identity.entity_map as e
+        where (e.source, e.table_name, e.record_id) = (c.source, c.table_name, c.record_id) and e.attached
+    )
 )
 union
 select source, table_name, record_id from risen
@@ -156,15 +161,6 @@ _IN_SCOPE = sql.SQL("""r.ref in (
     union
     select ref from identity.repeats where key in (select key from spoken_keys)
 )""")
-# What repeated and is gone leaves what it was only attached to; a record that was linked keeps its id, as all do.
-_LEAVE = """
-delete from identity.entity_map as e using changed_refs as c
-where (e.source, e.table_name, e.record_id) = (c.source, c.table_name, c.record_id) and e.attached
-    and not exists (
-        select from identity.mentions as m
-        where (m.source, m.table_name, m.record_id) = (c.source, c.table_name, c.record_id)
-    )
-"""
 
 
 def note(connection: psycopg.Connection, *, afresh: bool = False) -> None:
@@ -204,8 +200,6 @@ def strays(connection: psycopg.Connection) -> pl.DataFrame:
 
 def follow(connection: psycopg.Connection, kinds: Sequence[str] | None) -> tables.Counts:
     """Bring what repeats to the entities of who speaks for it: of types, or of `scope` and noted profiles (None)."""
-    if kinds is None:
-        connection.execute(_LEAVE)
     among = _IN_SCOPE if kinds is None else sql.SQL("r.") + _within(kinds)
     done: dict[str, int] = dict(connection.execute(_FOLLOW.format(among=among)).fetchall())
     return tables.Counts(done.get("INSERT", 0), done.get("UPDATE", 0), done.get("DELETE", 0))

@@ -33,9 +33,9 @@ create temporary table if not exists common (
 truncate scope, strong, common;
 -- Every value that has an alias or is one, with the newest.
 create or replace temporary view spellings as
-select scheme, value, alias_of from identity.aliases
+select scheme, value, alias_of from identity.aliases where alias_of is not null
 union
-select scheme, alias_of, alias_of from identity.aliases;
+select scheme, alias_of, alias_of from identity.aliases where alias_of is not null;
 """
 _ALL = """
 insert into scope

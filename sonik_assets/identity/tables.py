@@ -92,9 +92,10 @@ create unique index if not exists judgements_live on identity.judgements (left_r
 create index if not exists judgements_right on identity.judgements (right_ref) where retired_at is null;
 create index if not exists judgements_people on identity.judgements (left_ref)
     where retired_at is null and decided_by <> 'sonik';
--- Two values of one scheme that are one thing's: a renamed handle, a refreshed or duplicate place.
+-- Two values of one scheme that are one thing's: a renamed handle, a refreshed or duplicate place. `alias_of` is null
+-- where a person said that the value stands for no other. What a person said no run changes.
 create table if not exists identity.aliases (
-    scheme text not null, value text not null, alias_of text not null, reason text not null,
+    scheme text not null, value text not null, alias_of text, reason text not null,
     at timestamptz not null default now(), primary key (scheme, value), check (value <> alias_of)
 );
 -- Every time a record went from one entity to another: what a split restores, and what history shows.
@@ -120,6 +121,9 @@ create table if not exists identity.seen (
 -- `decided`: people changed something since; what follows identity has to be made anew.
 alter table identity.seen add column if not exists decided boolean not null default false;
 alter table identity.identifiers alter column weak set default false;
+alter table identity.held add column if not exists counts jsonb not null default '{}';
+alter table identity.aliases alter column alias_of drop not null,
+    add column if not exists decided_by text not null default 'sonik';
 -- `reused_from`: given up by that record and taken by another, differently named: it links nothing until someone looks.
 alter table identity.identifiers add column if not exists name_key text, add column if not exists reused_from text;
 alter table identity.event_times add column if not exists marker text, add column if not exists name_hash text,

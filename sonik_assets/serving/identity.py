@@ -87,7 +87,7 @@ where m.entity_id = %(id)s and not m.attached and i.valid_to is null and (i.weak
 group by 1, 2, 3 order by 1, 2
 """
 _ALIASES = """
-select distinct a.scheme, a.value, a.alias_of, a.reason, a.at
+select distinct a.scheme, a.value, a.alias_of, a.reason, a.decided_by, a.at
 from identity.entity_map as m
 inner join identity.identifiers as i using (source, table_name, record_id)
 inner join identity.aliases as a on a.scheme = i.scheme and i.value in (a.value, a.alias_of)

@@ -267,7 +267,7 @@ class Story:
             elif isinstance(step, Split):
                 decisions.split(connection, str(self._entity(step.ref)), [step.ref], BY)
             elif step.undone:
-                decisions.unalias(connection, step.scheme, step.value, step.of)
+                decisions.unalias(connection, step.scheme, step.value, step.of, BY)
             else:
                 decisions.alias(connection, step.scheme, step.value, step.of, BY)
         except TerminalError:

@@ -1,5 +1,7 @@
 """What people decide, on a real server: at once, kept over every later run, and undone without a trace in the ids."""
 
+from datetime import UTC, datetime
+
 import polars as pl
 import pytest
 
@@ -118,13 +120,42 @@ def test_an_alias_lets_a_duplicate_place_join_and_undoing_it_parts_them(two):
     before = two.id(A), two.id(B)
     decisions.alias(two.connection, "google_places_id", "P2", "P1", "ana", "listed twice")
     assert two.id(A) == two.id(B) == two.id(C) == min(before)
-    assert two.rows("select value, alias_of, reason from identity.aliases") == [("P2", "P1", "ana: listed twice")]
+    (told,) = two.rows("select value, alias_of, reason, decided_by from identity.aliases")
+    assert told == ("P2", "P1", "listed twice", "ana")
     resolve(two.connection, options=FULL)
     assert two.id(A) == two.id(B)
-    decisions.unalias(two.connection, "google_places_id", "P2", "P1")
+    decisions.unalias(two.connection, "google_places_id", "P2", "P1", "ana")
     assert (two.id(A), two.id(B)) == before
     with pytest.raises(TerminalError, match="nothing to undo"):
-        decisions.unalias(two.connection, "google_places_id", "P2", "P1")
+        decisions.unalias(two.connection, "google_places_id", "P2", "P1", "ana")
+
+
+def test_what_a_person_says_of_an_alias_no_run_changes(two):
+    def rename(handle, minute):
+        two.mention(A, "venue", name="Bar Nébula", city="Lima", instagram=handle,
+                    updated_at=datetime(2026, 5, 1, 0, minute, tzinfo=UTC))  # fmt: skip
+        resolve(two.connection, options=IDS)
+
+    rename("@old", 1)
+    two.mention(C, "venue", name="Nebula Bar", city="Lima", instagram="@old")
+    resolve(two.connection, options=IDS)
+    rename("@new", 2)
+    assert two.id(A) == two.id(C), "a renamed handle is one thing's"
+    decisions.unalias(two.connection, "instagram_url", "@old", "@new", "ana", "they moved out")
+    apart = two.id(A), two.id(C)
+    assert len({*apart}) == 2
+    rename("@new", 3)
+    resolve(two.connection, options=FULL)
+    assert (two.id(A), two.id(C)) == apart
+    decisions.alias(two.connection, "instagram_url", "@new", "@human", "ana")
+    rename("@newest", 4)
+    told = two.rows(
+        "select value, alias_of, reason, decided_by from identity.aliases where decided_by <> 'sonik' order by 1"
+    )
+    assert told == [
+        ("instagram.com/new", "instagram.com/human", "", "ana"),
+        ("instagram.com/old", None, "they moved out", "ana"),
+    ]
 
 
 def test_aliases_stay_one_step(two):

@@ -89,6 +89,12 @@ ONCE_WRONG = {
         Put(ONE, {}), Put(ORGANIZER, KIOSK), Put(OTHER_ORGANIZER, {"name": "Roma Producciones"}), Run(),
         Judge(ORGANIZER, ONE, "same"), Judge(OTHER_ORGANIZER, ONE, "different"), Put(OTHER_ORGANIZER, KIOSK),
     ],
+    "another holds the value that one gave up": [
+        Put("directus/venues/2", {"google_place_id": "P2", "name": "El Kiosko", "address": "Av. Sol 12"}),
+        Put("scraper/venue_info/ra:1", {"google_place_id": "P2", "name": "Nebula Bar"}),
+        Put("directus/venues/1", {"google_place_id": "P1", "name": "El Kiosko"}), Run(),
+        Put("directus/venues/2", {"google_place_id": "P1"}),
+    ],
 }  # fmt: skip
 
 
