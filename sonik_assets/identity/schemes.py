@@ -48,6 +48,9 @@ MOST_RECORDS = 60
 """Records of their own that likeness may put into one entity; a larger one stops the run (`guard.py`)."""
 
 
+TICKETS = "ticket_url"
+"""The page that sells an event: strong only among the events of one venue and night."""
+
 PAGES = frozenset({"source_id", "ticket_url"})
 """Schemes whose values are pages of events: one may list several, as a calendar or a festival's box office does."""
 
