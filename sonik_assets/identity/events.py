@@ -32,9 +32,12 @@ TIMES: dict[str, Any] = {
     **dict.fromkeys(("starts_at", "ends_at"), _INSTANT),
     "local_date": pl.Date,
     "has_time": pl.Boolean,
-    **dict.fromkeys(("zone", "event_key", "venue_id", "warning", "marker", "name_hash", "series"), pl.String),
+    **dict.fromkeys(
+        ("zone", "event_key", "venue_id", "venue_ref", "warning", "marker", "name_hash", "series"), pl.String
+    ),
 }
-"""`marker`: empty without one; `series`: the name, as written, of the series that the event is a day of."""
+"""`venue_ref`: the venue's mention; `marker`: empty without one; `series`: the name, as written, of the series that the
+event is a day of."""
 
 _START = {"starts_at": _INSTANT, "local_date": pl.Date, "has_time": pl.Boolean, "start_warning": pl.String}
 _END = {"ends_at": _INSTANT, "end_warning": pl.String}
@@ -88,8 +91,9 @@ def event_times(mentions: pl.DataFrame, known: Mapping[str, Venue]) -> pl.DataFr
         "zone_warning",
     )
     key = pl.concat_str("venue_id", "local_date", "marker", "name_hash", separator="|")
+    venue_ref = pl.concat_str("venue_source", "venue_table", "venue_record_id", separator="/")
     return rows.with_columns(
-        ends_at=pl.when(~backwards & ~unknown).then("ends_at"), warning=warning, event_key=key
+        ends_at=pl.when(~backwards & ~unknown).then("ends_at"), warning=warning, event_key=key, venue_ref=venue_ref
     ).select(pl.col(name).cast(kind) for name, kind in TIMES.items())
 
 

@@ -44,9 +44,10 @@ inner join identity.repeats as r on r.speaker = s.ref
 on conflict do nothing;
 analyze venue_refs;
 """
-_THERE = sql.SQL(
-    "(venue_source, venue_table, venue_record_id) in (select source, table_name, record_id from venue_refs)"
-)
+_THERE = """
+select t.record_id from venue_refs as v
+inner join identity.event_times as t on t.venue_ref = concat_ws('/', v.source, v.table_name, v.record_id)
+"""
 _PLACED = sql.SQL("""
 select source, table_name, record_id, m.entity_id::text
 from said_at inner join identity.entity_map as m using (source, table_name, record_id)
@@ -54,11 +55,14 @@ where m.entity_type = 'venue'
 """)
 # What the venue's own records say; what listings call it changes with every listing.
 _VENUES = sql.SQL("""
+with wanted as materialized (
+    select distinct m.entity_id from said_at inner join identity.entity_map as m using (source, table_name, record_id)
+)
 select m.ref, e.entity_id::text, p.name, p.country_code, p.latitude, p.longitude
 from identity.entity_map as e
 inner join identity.mentions as m using (source, table_name, record_id)
 inner join identity.profiles as p using (key)
-where e.entity_type = 'venue' and not m.embedded
+where e.entity_type = 'venue' and not m.embedded and e.entity_id in (select entity_id from wanted)
 order by m.source, m.table_name, m.record_id
 """)
 _FOLLOW = """
@@ -83,16 +87,19 @@ def read(connection: psycopg.Connection, period: inbox.Since) -> Happenings:
     said = inbox.read(connection, "event_mentions", MENTIONS, period)
     if period.at is not None:
         connection.execute(_AT_VENUES)
-        there = inbox.read_where(connection, "event_mentions", MENTIONS, _THERE)
+        ids = [record_id for (record_id,) in connection.execute(_THERE)]
+        # By their ids, which are keys of the raw tables: a join would read all events there are.
+        named = sql.SQL("record_id = any({})").format(sql.Literal(ids))
+        there = inbox.read_where(connection, "event_mentions", MENTIONS, named) if ids else said.clear()
         said = pl.concat([said, there]).unique(list(REF), keep="any")
     return prepare(connection, said)
 
 
 def prepare(connection: psycopg.Connection, said: pl.DataFrame) -> Happenings:
     """Give the rows of staging.event_mentions their venue, time, key and comparable columns."""
-    placed = _placed(connection, said)
+    placed, there = _places(connection, said)
     rows = said.sort(REF).join(placed, left_on=list(_VENUE_REFS), right_on=list(REF), how="left", maintain_order="left")
-    times = event_times(rows, _venues(connection))
+    times = event_times(rows, there)
     happened = rows.select(*REF, "name", "url", "ticket_url", "line_up", "updated_at", "first_seen_at").with_row_index(
         "row"
     )
@@ -133,16 +140,17 @@ def write_times(
     return tables.Counts(written.inserted, written.updated + followed, written.deleted)
 
 
-def _placed(connection: psycopg.Connection, said: pl.DataFrame) -> pl.DataFrame:
-    """Return REF and venue_id of the venues' mentions that the events name."""
+def _places(connection: psycopg.Connection, said: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Venue]]:
+    """Return REF and venue_id of the venues' mentions that the events name, and these venues by id."""
     named = said.select(pl.col(name).alias(ref) for name, ref in zip(_VENUE_REFS, REF, strict=True))
     with connection.cursor() as cursor:
         cursor.execute("create temporary table said_at (source text, table_name text, record_id text) on commit drop")
         copy_frame(cursor, sql.Identifier("said_at"), named.drop_nulls().unique())
         cursor.execute("analyze said_at")
         found = copy_out(connection, _PLACED, dict.fromkeys((*REF, "venue_id"), pl.String))
+        known = _venues(connection)
         cursor.execute("drop table said_at")
-    return found
+    return found, known
 
 
 def _venues(connection: psycopg.Connection) -> dict[str, Venue]:

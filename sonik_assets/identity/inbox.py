@@ -32,14 +32,21 @@ _HORIZON = """
 select least(now(), min(xact_start)) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null
 """
-_GONE = """
-select m.source, m.table_name, m.record_id from identity.mentions as m
-where {events} (m.entity_type = 'event') and {scope}
-    and not exists (
-        select from {staging} as s
-        where (s.source, s.table_name, s.record_id) = (m.source, m.table_name, m.record_id)
-    )
-"""
+_REMEMBERED = sql.SQL("""
+select m.source, m.table_name, m.record_id from {mentions} where {events} (m.entity_type = 'event')
+""")
+# A mention inside a record carries its id; what changes while we look is for the next run.
+_CHANGED = sql.SQL("""
+({raw}) as r
+inner join identity.mentions as m
+    on regexp_replace(m.record_id, '#[0-9]+$', '') = regexp_replace(r.record_id, '#[0-9]+$', '')
+        and m.source = r.source and split_part(m.table_name, '.', 1) = r.base
+        and (m.table_name like '%.artists' or m.record_id = r.record_id)
+""")
+_RAW = sql.SQL("""
+select {source}::text as source, {table}::text as base, record_id from {relation}
+where changed_at >= {since} and changed_at < {until}
+""")
 
 
 @dataclass(frozen=True)
@@ -108,26 +115,26 @@ def read_where(
         raise TerminalError(f"staging.{name} does not exist: build the dbt staging models first") from error
 
 
-def gone(connection: psycopg.Connection, period: Since, *, events: bool) -> pl.DataFrame:
-    """Return REF of the mentions that resolution remembers and no source makes any more."""
-    name = "event_mentions" if events else "mentions"
-    query = sql.SQL(_GONE).format(
-        events=sql.SQL("" if events else "not"),
-        staging=sql.Identifier("staging", name),
-        scope=sql.SQL("true") if period.at is None else _changed(period.at),
-    )
-    return copy_out(connection, query, dict.fromkeys(REF, pl.String))
+def gone(connection: psycopg.Connection, period: Since, seen: pl.DataFrame, *, events: bool) -> pl.DataFrame:
+    """Return REF of the mentions that resolution remembers and no source makes any more.
+
+    `seen`: REF of all that were read for the period.
+    """
+    mentions = sql.SQL("identity.mentions as m") if period.at is None else _of_changed(period.at, period.until)
+    query = _REMEMBERED.format(mentions=mentions, events=sql.SQL("" if events else "not"))
+    return copy_out(connection, query, dict.fromkeys(REF, pl.String)).join(seen, on=list(REF), how="anti")
 
 
-def _changed(at: datetime) -> sql.Composable:
-    """Return a condition on `m`: it is made of a raw record that changed. A mention inside it carries its id."""
-    part = sql.SQL("select {}::text as source, {}::text as base, record_id from {} where changed_at >= {}")
+def _of_changed(at: datetime, until: datetime) -> sql.Composable:
+    """Return the mentions `m` that are made of raw records that changed."""
+    bound = {"since": sql.Literal(at), "until": sql.Literal(until)}
     raw = [
-        part.format(sql.Literal(source), sql.Literal(table), sql.Identifier(f"raw_{source}", table), sql.Literal(at))
+        _RAW.format(
+            source=sql.Literal(source),
+            table=sql.Literal(table),
+            relation=sql.Identifier(f"raw_{source}", table),
+            **bound,
+        )
         for source, table in RAW
     ]
-    return sql.SQL(
-        "(m.source, split_part(m.table_name, '.', 1),"
-        " case when m.table_name like '%.artists' then regexp_replace(m.record_id, '#[0-9]+$', '')"
-        " else m.record_id end) in (select source, base, record_id from ({}) as raw)"
-    ).format(sql.SQL(" union all ").join(raw))
+    return _CHANGED.format(raw=sql.SQL(" union all ").join(raw))

@@ -88,15 +88,18 @@ def resolve(connection: psycopg.Connection, register: Places | None = None, opti
             seen = _seen(connection, period)
         # Before the transaction that decides: what was paid for is kept, and nobody waits for the register.
         refreshed = places.refresh(connection, register, limit=REFRESHED, stated=REFRESHED)
-        found = places.look_up(connection, seen.mentions, register)
-        report = Report(full=period.at is None, mentions=seen.mentions.height, refused=seen.refused)
-        counted = ("asked", "ambiguous", "doubtful", "unknown", "waiting")
-        report.places = {name: getattr(found, name) for name in counted} | {"moved": refreshed.moved}
-        stated = holdings.with_places(seen.stated, seen.mentions, found.ids)
+        full = period.at is None
+        told = places.Said(seen.mentions, seen.stated, seen.refused)
+        heard = places.hear(connection, told, seen.gone, register, full=full)
+        said = heard.said
+        report = Report(full=full, mentions=said.mentions.height, refused=said.refused)
+        report.places = heard.counts() | {"moved": refreshed.moved, "gone": refreshed.gone}
+        stated = holdings.with_places(said.stated, said.mentions, heard.ids)
         try:
             with connection.transaction(force_rollback=options.trial):
                 lock(connection)
-                _resolve(connection, period, Seen(seen.mentions, stated, seen.gone, seen.refused), report, options)
+                _resolve(connection, period, Seen(said.mentions, stated, seen.gone, {}), report, options)
+                places.remember(connection, heard, full=full)
         except guard.HeldError as held:
             report.held = guard.hold(connection, held)
             report.written = dict.fromkeys(report.written, tables.Counts())
@@ -126,7 +129,7 @@ def _seen(connection: psycopg.Connection, period: inbox.Since) -> Seen:
         _refuse_emptiness(connection)
     mentions = prepare(rows)
     stated, refused = identifiers(mentions)
-    return Seen(mentions, stated, inbox.gone(connection, period, events=False), refused)
+    return Seen(mentions, stated, inbox.gone(connection, period, mentions, events=False), refused)
 
 
 def _resolve(connection: psycopg.Connection, period: inbox.Since, seen: Seen, report: Report, options: Options) -> None:
@@ -158,7 +161,7 @@ def _run(
     started = perf_counter()
     again = [] if full else visiting.changed(connection, period)
     happened = happenings.read(connection, period)
-    gone = inbox.gone(connection, period, events=True)
+    gone = inbox.gone(connection, period, happened.mentions, events=True)
     shows = Seen(happened.mentions, happened.identifiers, gone, {})
     keys = holdings.live(connection, list(PHASES[1]), shows, full=full)
     report.seconds["events.read"] = round(perf_counter() - started, 3)

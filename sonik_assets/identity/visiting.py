@@ -12,12 +12,11 @@ from sonik_assets.identity import inbox, visitors
 _CHANGED = sql.SQL("""
 select v.anonymous_id from staging.visitor_evidence as v where v.changed_at >= {at}
 union
-select v.anonymous_id from identity.visitors as v
-inner join scope on scope.source = 'mongo' and scope.table_name = 'users' and scope.record_id = v.user_record
+select v.anonymous_id from identity.visitors as v where v.user_record = any({users})
 union
-select v.anonymous_id from staging.visitor_evidence as v
-inner join scope on scope.source = 'mongo' and scope.table_name = 'users' and scope.record_id = v.user_record
+select v.anonymous_id from staging.visitor_evidence as v where v.user_record = any({users})
 """)
+_SCOPED = "select record_id from scope where source = 'mongo' and table_name = 'users'"
 _USERS = sql.SQL("""
 select m.record_id, e.entity_id::text
 from identity.mentions as m inner join identity.entity_map as e using (source, table_name, record_id)
@@ -27,7 +26,10 @@ where m.source = 'mongo' and m.table_name = 'users'
 
 def changed(connection: psycopg.Connection, period: inbox.Since) -> list[str]:
     """Return the visitors to look at again, while the temporary table `scope` holds the people."""
-    found = copy_out(connection, _CHANGED.format(at=sql.Literal(period.at)), {"anonymous_id": pl.String})
+    # By value: users are found by their key, a join would read all that there are.
+    users = [record_id for (record_id,) in connection.execute(_SCOPED)]
+    query = _CHANGED.format(at=sql.Literal(period.at), users=sql.Literal(users))
+    found = copy_out(connection, query, {"anonymous_id": pl.String})
     return found["anonymous_id"].to_list()
 
 
