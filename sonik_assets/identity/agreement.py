@@ -9,8 +9,8 @@ from sonik_assets.identity.clusters import Clusters
 
 type Holders = tuple[str, list[int]]
 """A value and the numbers of the records that hold it, two or more."""
-type IsShared = Callable[[str, list[list[int]]], bool]
-"""Asked with a scheme and a value's records, cluster by cluster: is the value common to several things?"""
+type IsShared = Callable[[str, str, list[list[int]]], bool]
+"""Asked with a scheme, a value and its records, cluster by cluster: is the value common to several things?"""
 
 
 def agree(
@@ -36,7 +36,7 @@ def agree(
         for value, holders in sorted(shared.get(scheme, ())):
             groups = _groups(clusters, holders)
             if len(groups) > 1:
-                if clusters.contradiction(groups, stronger) or is_shared(scheme, list(groups.values())):
+                if clusters.contradiction(groups, stronger) or is_shared(scheme, value, list(groups.values())):
                     weak.add((scheme, value))
                     continue
                 for part in _allowed(clusters, sorted(groups)):

@@ -33,7 +33,7 @@ class Likeness:
         if scheme in AUTHORITATIVE:
             return False
         names = [{self._names[record] for record in group} for group in groups]
-        if saturated(name for group in names for name in group) or _differently_named(names) >= NAMES:
+        if saturated(name for group in names for name in group) or differently_named(names) >= NAMES:
             return True
         return self._far_apart([record for group in groups for record in group])
 
@@ -62,7 +62,7 @@ def kilometres(here: Point, there: Point) -> float:
     return 2 * 6371.0 * asin(sqrt(min(1.0, sin((c - a) / 2) ** 2 + cos(a) * cos(c) * sin((d - b) / 2) ** 2)))
 
 
-def _differently_named(groups: list[set[str]]) -> int:
+def differently_named(groups: list[set[str]]) -> int:
     """Count the names once those that are alike, or of one cluster, count as one."""
     parts = [{name for name in group if name} for group in groups]
     merged: list[set[str]] = []

@@ -13,7 +13,7 @@ import polars as pl
 from sonik_assets.identity.agglomerate import Rules, Verdicts, agglomerate
 from sonik_assets.identity.agreement import agree
 from sonik_assets.identity.clusters import Clusters
-from sonik_assets.identity.likeness import MOST_NAMES, Likeness
+from sonik_assets.identity.likeness import MOST_NAMES, Likeness, differently_named
 from sonik_assets.identity.normalize.text import alike
 from sonik_assets.identity.schemes import CANONICAL, FORBIDDING, LINKING, MOST_RECORDS, OWN_ID, PAGES, clean_source
 
@@ -114,6 +114,12 @@ class _Kind:
         self._sessions = self._rows["marker"].to_list()
         self._pairs = _renumbered(scene.pairs, numbers)
         self._decisions = _renumbered(scene.decisions, numbers)
+        weaker = [scheme for scheme in self._schemes[1:] if scheme in FORBIDDING[kind]]
+        self._held = {
+            scheme: dict(self._strong.filter(pl.col("scheme") == scheme).group_by("local").agg("value").iter_rows())
+            for scheme in weaker
+        }
+        self._doubts: list[tuple[int, int, float, str, str, str, str]] = []
 
     def linked(self, link: float) -> Linked:
         clusters = self._decided()
@@ -156,7 +162,11 @@ class _Kind:
             },
             self._schemes,
             FORBIDDING[self._kind],
-            lambda scheme, groups: self._is_calendar(scheme, groups) or likeness.is_shared(scheme, groups),
+            lambda scheme, value, groups: (
+                self._is_calendar(scheme, groups)
+                or likeness.is_shared(scheme, groups)
+                or self._is_contradicted(scheme, value, groups)
+            ),
         )
         return pl.DataFrame(sorted(weak), {"scheme": pl.String, "value": pl.String}, orient="row")
 
@@ -169,6 +179,20 @@ class _Kind:
         unlike = any(not alike(left, right) for left, right in combinations(names[: MOST_NAMES + 1], 2))
         sessions = {marker for group in groups for record in group if (marker := self._sessions[record])}
         return len(told) > len(set(told)) or unlike or len(sessions) > 1
+
+    def _is_contradicted(self, scheme: str, value: str, groups: list[list[int]]) -> bool:
+        """Tell whether unlike named records that share a value contradict each other in a weaker one: for a person."""
+        weaker = [other for other in self._schemes[self._schemes.index(scheme) + 1 :] if other in self._held]
+        if not weaker or differently_named([{self._names[record] for record in group} for group in groups]) < 2:
+            return False
+        for other in weaker:
+            held = [{value for record in group for value in self._held[other].get(record, ())} for group in groups]
+            if any(one.isdisjoint(two) for one, two in combinations(filter(None, held[:MOST_NAMES]), 2)):
+                first, *rest = sorted(min(group) for group in groups)
+                why = f"named unlike, and each has its own {other}"
+                self._doubts += [(first, record, 0.5, "unsure", why, scheme, value) for record in rest]
+                return True
+        return False
 
     def _agglomerate(self, clusters: Clusters, link: float, standing: pl.Series) -> Verdicts:
         rules = Rules(link, FORBIDDING[self._kind], self._sources, (~self._rows["embedded"]).to_list(), MOST_RECORDS)
@@ -206,27 +230,17 @@ class _Kind:
                 shared="value",
             )
         )
-        likely = [(*pair, "same", None) for pair in verdicts.links] + [
-            (left, right, score, "unsure", reason) for left, right, score, reason in verdicts.doubts
-        ]
+        likely: list[tuple[object, ...]] = [(*pair, "same", None, "likeness", None) for pair in verdicts.links]
+        likely += [(left, right, p, "unsure", why, "likeness", None) for left, right, p, why in verdicts.doubts]
+        likely += [each for each in self._doubts if root[each[0]] != root[each[1]]]
         types = {
-            "left": pl.UInt32,
-            "right": pl.UInt32,
+            **dict.fromkeys(("left", "right"), pl.UInt32),
             "score": pl.Float64,
-            "judgement": pl.String,
-            "reason": pl.String,
+            **dict.fromkeys(("judgement", "reason", "method", "shared"), pl.String),
         }
-        alike = pl.DataFrame(likely, types, orient="row").select(
-            "left",
-            "right",
-            "judgement",
-            "score",
-            pl.lit("likeness").alias("method"),
-            "reason",
-            pl.lit(None).alias("shared"),
-        )
+        asked = pl.DataFrame(likely, types, orient="row").select(shared.columns)
         texts = {"reason": pl.String, "shared": pl.String}
-        every = pl.concat([shared.cast(texts), alike.cast(texts)])  # type: ignore[arg-type]
+        every = pl.concat([shared.cast(texts), asked.cast(texts)])  # type: ignore[arg-type]
         every = every.unique(["left", "right"], keep="first", maintain_order=True)
         numbers = self._rows["row"]
         return every.select(

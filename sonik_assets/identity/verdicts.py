@@ -25,7 +25,11 @@ def by_identifier(mentions: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     # Of a ticket page the night is told by the events.
     page = pl.when(pl.col("method") == TICKETS).then(pl.col("shared").str.split(" ").list.first()).otherwise("shared")
     shared = pl.struct(pl.col("method").alias("scheme"), page.alias("value"))
-    told = pl.struct(shared=shared).struct.json_encode()
+    told = (
+        pl.when(pl.col("reason").is_null())
+        .then(pl.struct(shared=shared).struct.json_encode())
+        .otherwise(pl.struct("reason", shared=shared).struct.json_encode())
+    )
     return found.with_columns(explanation=told).select(list(JUDGEMENTS)).cast(JUDGEMENTS)  # type: ignore[arg-type]
 
 

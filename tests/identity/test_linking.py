@@ -32,7 +32,7 @@ def clustered(records, apart=()):
         {scheme: [rows[0] for rows in values.values() if len(rows) == 1] for scheme, values in holders.items()},
         SCHEMES,
         SCHEMES,
-        lambda scheme, groups: scheme != "place" and likeness.is_shared(scheme, groups),
+        lambda scheme, _, groups: scheme != "place" and likeness.is_shared(scheme, groups),
     )
     found.settle()
     clusters = defaultdict(set)

@@ -120,3 +120,28 @@ def test_a_trial_and_a_run_without_a_register_know_what_was_looked_up(world):
     for options in (Options(full=True, trial=True, matchers={}), FULL):
         report = resolve(world.connection, options=options)
         assert sum(counts.total for counts in report.written.values()) == 0
+
+
+def test_unlike_names_with_one_handle_and_a_site_each_are_asked_about(world):
+    one, two = "directus/artists/1", "directus/artists/2"
+    world.mention(one, "artist", name="Ana Paz", instagram="@nebula", website="https://anapaz.mx")
+    world.mention(two, "artist", name="Zoe Rock", instagram="@nebula", website="https://zoerock.mx")
+    world.mention(
+        "scraper/artist_profiles/ra:1", "artist", name="Anapaz", instagram="@paz", website="https://pazana.mx"
+    )
+    world.mention(
+        "scraper/artist_profiles/ra:2", "artist", name="Ana Paz", instagram="@paz", website="https://anapaz.com"
+    )
+    resolve(world.connection, options=Options(matchers={}))
+    assert world.id(one) != world.id(two)
+    assert world.id("scraper/artist_profiles/ra:1") == world.id("scraper/artist_profiles/ra:2"), "named alike"
+    ((judgement, method, told),) = world.rows(
+        "select judgement, method, explanation from identity.judgements where judgement = 'unsure'"
+    )
+    assert (judgement, method) == ("unsure", "instagram_url")
+    assert told["shared"]["value"] == "instagram.com/nebula"
+    assert told["reason"] == "named unlike, and each has its own domain"
+    decisions.judge(world.connection, Decision(one, two, "same"), "ana")
+    assert world.id(one) == world.id(two)
+    resolve(world.connection, options=Options(full=True, matchers={}))
+    assert world.id(one) == world.id(two)

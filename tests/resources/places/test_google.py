@@ -7,7 +7,7 @@ import traceback
 import pytest
 
 from resources.errors import TerminalError
-from resources.places import GooglePlaces, Place, Query, RunMeter
+from resources.places import NO_ID, GooglePlaces, Place, Query, RunMeter
 from resources.places.google import connect
 from resources.places.limits import IN_A_ROW, Limits
 
@@ -34,14 +34,14 @@ def test_a_place_is_found_near_what_is_known(google, places):
 @pytest.mark.parametrize("status", ["ZERO_RESULTS", "INVALID_REQUEST", "NOT_FOUND"])
 def test_that_nothing_is_there_is_an_answer(google, places, status):
     google.script = [status]
-    assert places().find([Query("Bar")]) == [[]]
+    assert list(places().find([Query("Bar")])) == [[]]
 
 
 @pytest.mark.parametrize("failure", ["OVER_QUERY_LIMIT", "UNKNOWN_ERROR", 500, 503, 429, b"<html>", b"{}", b"[]"])
 def test_what_may_pass_is_tried_again(google, places, waits, failure):
     google.places["Bar"] = [BAR]
     google.script = [failure, failure]
-    assert places().find([Query("Bar")]) == [[FOUND]]
+    assert list(places().find([Query("Bar")])) == [[FOUND]]
     assert len(google.asked) == 3
     assert len(waits) == 2
 
@@ -50,40 +50,49 @@ def test_what_may_pass_is_tried_again(google, places, waits, failure):
 def test_what_does_not_pass_is_left_to_the_next_run(google, places, failure):
     google.places["Other"] = [BAR]
     google.script = [failure] * 3
-    assert places(timeout=0.2).find([Query("Bar"), Query("Other")]) == [None, [FOUND]]
+    assert list(places(timeout=0.2).find([Query("Bar"), Query("Other")])) == [None, [FOUND]]
 
 
 def test_a_register_that_fails_again_and_again_is_left_alone(google, places):
     google.script = [500] * 100
-    assert places().find([Query(f"Bar {n}") for n in range(10)]) == [None] * 10
+    assert list(places().find([Query(f"Bar {n}") for n in range(10)])) == [None] * 10
     assert len(google.asked) == 3 * IN_A_ROW
 
 
 def test_no_answer_at_all_is_left_to_the_next_run(waits):
     client = connect(KEY, per_second=10, base_url="http://127.0.0.1:9", timeout=1)
     places = GooglePlaces(client, RunMeter(Limits()), sleep=waits.append)
-    assert places.find([Query("Bar")]) == [None]
+    assert list(places.find([Query("Bar")])) == [None]
 
 
 @pytest.mark.parametrize("refusal", ["REQUEST_DENIED", "OVER_DAILY_LIMIT", 403, 302])
 def test_a_refusal_stops_the_run(google, places, refusal):
     google.script = [refusal]
     with pytest.raises(TerminalError, match="refused 'Bar'"):
-        places().find([Query("Bar"), Query("Other")])
+        list(places().find([Query("Bar"), Query("Other")]))
     assert len(google.asked) == 1
+
+
+def test_answers_before_a_refusal_are_given(google, places):
+    google.places["Bar"] = [BAR]
+    found = places().find([Query("Bar"), Query("Bar"), Query("Bar")])
+    assert next(found) == [FOUND]
+    google.script = ["OVER_DAILY_LIMIT"]
+    with pytest.raises(TerminalError, match="OVER_DAILY_LIMIT"):
+        next(found)
 
 
 def test_the_budget_is_of_requests_and_running_out_is_no_error(google, places):
     google.places["Bar"] = [BAR]
     google.script = ["UNKNOWN_ERROR"]
-    found = places(run=3).find([Query("Bar"), Query("Bar"), Query("Bar")])
+    found = list(places(run=3).find([Query("Bar"), Query("Bar"), Query("Bar")]))
     assert found == [[FOUND], [FOUND], None]
     assert len(google.asked) == 3
 
 
 def test_requests_a_second(google, places):
     client, started = places(per_second=10), time.monotonic()
-    client.find([Query(f"Bar {n}") for n in range(21)])
+    list(client.find([Query(f"Bar {n}") for n in range(21)]))
     assert time.monotonic() - started >= 1.0
     assert len(google.asked) == 21
 
@@ -93,6 +102,8 @@ def test_ids_are_refreshed_free_of_charge(google, places):
     client = places(run=0)
     assert client.refresh(["P1", "P2", "P3"]) == {"P1": "P1", "P2": "P9", "P3": None}
     google.script = ["INVALID_REQUEST"]
+    assert client.refresh(["P1"]) == {"P1": NO_ID}
+    google.script = ["ZERO_RESULTS"]
     assert client.refresh(["P1"]) == {"P1": None}
     google.script = [500] * 3
     assert client.refresh(["P1", "P2"]) == {"P2": "P9"}
@@ -102,14 +113,14 @@ def test_ids_are_refreshed_free_of_charge(google, places):
 def test_nobody_sees_the_key_in_a_refusal(google, places, failure):
     google.script = [failure]
     with pytest.raises(TerminalError) as caught:
-        places().find([Query("Bar")])
+        list(places().find([Query("Bar")]))
     _assert_hidden(caught.value)
 
 
 def test_nobody_sees_a_wrong_key(google, places):
     wrong, none = f"{KEY}Either", KEY[4:]
     with pytest.raises(TerminalError, match="REQUEST_DENIED") as caught:
-        places(key=wrong).find([Query("Bar")])
+        list(places(key=wrong).find([Query("Bar")]))
     _assert_hidden(caught.value)
     with pytest.raises(TerminalError, match="GOOGLE_MAPS_API_KEY") as caught:
         connect(none, per_second=1)
@@ -126,7 +137,7 @@ def test_nobody_sees_the_key_in_a_failure(google, places, caplog, failure):
             told.append(reason)
 
     google.script = [failure] * 3
-    assert places(meter=Telling(Limits()), timeout=0.2).find([Query("Bar")]) == [None]
+    assert list(places(meter=Telling(Limits()), timeout=0.2).find([Query("Bar")])) == [None]
     assert told
     assert failure == 0.5 or "key=***" in caplog.text  # addresses of answers are logged
     assert "NobodyMaySee" not in caplog.text + "".join(told)

@@ -8,6 +8,7 @@ import pytest
 from psycopg import sql
 
 from resources.errors import TerminalError
+from resources.stores import tables
 from resources.stores.tables import Counts, read, sync
 
 SCHEMA = {"id": pl.String, "note": pl.String, "size": pl.Int64, "extra": pl.String, "at": pl.Datetime("us", "UTC")}
@@ -88,3 +89,19 @@ def test_a_key_alone_is_a_table_too(connection):
     keys = pl.DataFrame({"a": ["x", "x"], "b": ["", "y"]})
     assert sync(connection, "s.k", ["a", "b"], keys, delete=True).inserted == 2
     assert sync(connection, "s.k", ["a", "b"], keys[:1], delete=True) == Counts(deleted=1)
+
+
+def test_an_empty_tables_indexes_are_there_after_many_rows(connection, monkeypatch):
+    monkeypatch.setattr(tables, "MANY", 2)
+    connection.execute("create unique index t_note on s.t (note) where size > 0")
+    connection.execute("create index on s.t using gin (extra)")
+    query = "select indexdef from pg_indexes where schemaname = 's' order by 1"
+    before = connection.execute(query).fetchall()
+    assert put(connection, ROWS) == Counts(inserted=3)
+    assert connection.execute(query).fetchall() == before
+    connection.execute("truncate s.t")
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        put(connection, [(f"{id[:-1]}9", note, 1, extra, at) for id, note, _, extra, at in ROWS[:1]] + [
+            (id, note, 1, extra, at) for id, note, _, extra, at in ROWS
+        ])  # fmt: skip
+    assert connection.execute(query).fetchall() == before
