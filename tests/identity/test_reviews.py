@@ -2,6 +2,7 @@
 
 import pytest
 
+from resources.errors import TerminalError
 from resources.places import Place
 from sonik_assets.identity import decisions
 from sonik_assets.identity.judgements import Decision
@@ -141,7 +142,9 @@ def test_unlike_names_with_one_handle_and_a_site_each_are_asked_about(world):
     assert (judgement, method) == ("unsure", "instagram_url")
     assert told["shared"]["value"] == "instagram.com/nebula"
     assert told["reason"] == "named unlike, and each has its own domain"
-    decisions.judge(world.connection, Decision(one, two, "same"), "ana")
+    with pytest.raises(TerminalError, match="hold different domain .*sonik entity alias"):
+        decisions.judge(world.connection, Decision(one, two, "same"), "ana")
+    decisions.alias(world.connection, "domain", "zoerock.mx", "anapaz.mx", "ana", "her other band")
     assert world.id(one) == world.id(two)
     resolve(world.connection, options=Options(full=True, matchers={}))
     assert world.id(one) == world.id(two)
