@@ -118,6 +118,7 @@ def prepare(connection: psycopg.Connection, said: pl.DataFrame) -> Happenings:
             # A date alone says nothing of the hour.
             starts_at=pl.when("has_time").then("starts_at"),
             night=pl.concat_str("venue_id", pl.col("local_date").cast(pl.String), separator="|"),
+            day=pl.col("local_date").cast(pl.String),
         ),
         pl.concat(known).drop_nulls("value"),
         times,

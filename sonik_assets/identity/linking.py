@@ -6,6 +6,7 @@ strong identifier; otherwise it is left to `attaching.py`. Entities of different
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import combinations
 
 import polars as pl
@@ -15,7 +16,20 @@ from sonik_assets.identity.agreement import agree
 from sonik_assets.identity.clusters import Clusters
 from sonik_assets.identity.likeness import MOST_NAMES, Likeness, differently_named
 from sonik_assets.identity.normalize.text import alike
-from sonik_assets.identity.schemes import CANONICAL, FORBIDDING, LINKING, MOST_RECORDS, OWN_ID, PAGES, clean_source
+from sonik_assets.identity.schemes import (
+    CANONICAL,
+    FORBIDDING,
+    LINKING,
+    MOST_RECORDS,
+    OWN_ID,
+    PAGES,
+    TICKETS,
+    clean_source,
+)
+
+MOVED = timedelta(days=14)
+"""By so much an event moves while listings still tell its old date. A page of weekly nights is told by a source that
+gives it for two of them."""
 
 MEMBERS = {"row": pl.UInt32, "cluster": pl.UInt32, "linked_by": pl.String}
 JUDGED = {
@@ -31,8 +45,9 @@ JUDGED = {
 class Scene:
     """All that linking looks at, one frame each; rows are numbered by `row`, in the order of their refs.
 
-    mentions: row, source, record_id, entity_type, embedded, name_key, latitude, longitude, marker. identifiers: row,
-    entity_type, scheme, value (strong schemes, valid now). common: entity_type, scheme, value that link nothing.
+    mentions: row, source, record_id, entity_type, embedded, name_key, latitude, longitude, night, day, marker.
+    identifiers: row, entity_type, scheme, value (strong schemes, valid now). common: entity_type, scheme, value that
+    link nothing.
     pairs: left_row, right_row, probability. decisions: left_row, right_row, judgement (people's).
     """
 
@@ -111,7 +126,7 @@ class _Kind:
         self._strong = useful.join(numbers, on="row").select("local", "scheme", "value")
         self._sources = self._rows.select(pl.when(~pl.col("embedded")).then(clean_source())).to_series().to_list()
         self._names = self._rows["name_key"].fill_null("").to_list()
-        self._sessions = self._rows["marker"].to_list()
+        self._sessions, self._nights, self._days = (self._rows[name].to_list() for name in ("marker", "night", "day"))
         self._pairs = _renumbered(scene.pairs, numbers)
         self._decisions = _renumbered(scene.decisions, numbers)
         weaker = [scheme for scheme in self._schemes[1:] if scheme in FORBIDDING[kind]]
@@ -174,11 +189,19 @@ class _Kind:
         """Tell whether a page is of several events: one source gives it twice, or to unlike names or other sessions."""
         if self._kind != "event" or scheme not in PAGES:
             return False
+        if scheme == TICKETS and self._is_tour([record for group in groups for record in group]):
+            return True
         told = [source for group in groups for source in {self._sources[record] for record in group} if source]
         names = sorted({self._names[record] for group in groups for record in group})
         unlike = any(not alike(left, right) for left, right in combinations(names[: MOST_NAMES + 1], 2))
         sessions = {marker for group in groups for record in group if (marker := self._sessions[record])}
         return len(told) > len(set(told)) or unlike or len(sessions) > 1
+
+    def _is_tour(self, records: list[int]) -> bool:
+        """Tell whether events are at several known venues, or on days further apart than a date moves."""
+        venues = {night.partition("|")[0] for record in records if (night := self._nights[record])}
+        days = sorted(date.fromisoformat(day) for record in records if (day := self._days[record]))
+        return len(venues) > 1 or (bool(days) and days[-1] - days[0] > MOVED)
 
     def _is_contradicted(self, scheme: str, value: str, groups: list[list[int]]) -> bool:
         """Tell whether unlike named records that share a value contradict each other in a weaker one: for a person."""

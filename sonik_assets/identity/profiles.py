@@ -34,7 +34,7 @@ PROFILES = {
     "embedded": pl.Boolean,
     **dict.fromkeys(("source", "name", "name_key", "address", "city_key", "country_code", "postcode"), pl.String),
     **dict.fromkeys(("latitude", "longitude"), pl.Float64),
-    **dict.fromkeys((*LISTS[:4], "category", *LISTS[4:], "birth_date", "night"), pl.String),
+    **dict.fromkeys((*LISTS[:4], "category", *LISTS[4:], "birth_date", "night", "day"), pl.String),
     "starts_at": pl.Datetime("us", "UTC"),
     **dict.fromkeys(("marker", "url"), pl.String),
 }

@@ -16,20 +16,19 @@ from sonik_assets.identity.identifiers import REF
 from sonik_assets.identity.linking import Scene
 from sonik_assets.identity.lives import verified_own
 from sonik_assets.identity.memory import UNDISPUTED
-from sonik_assets.identity.schemes import TICKETS
 
 _TYPES = dict.fromkeys(("entity_type", "scheme", "value"), pl.String)
 MENTIONS = {
     **dict.fromkeys((*REF, "ref", "entity_type"), pl.String),
     "embedded": pl.Boolean,
-    **dict.fromkeys(("key", "name_key", "city_key", "address", "night", "marker"), pl.String),
+    **dict.fromkeys(("key", "name_key", "city_key", "address", "night", "day", "marker"), pl.String),
     **dict.fromkeys(("latitude", "longitude"), pl.Float64),
     **dict.fromkeys(("first_seen_at", "updated_at"), pl.Datetime("us", "UTC")),
 }
 _MENTIONS = sql.SQL("""
 select
     m.source, m.table_name, m.record_id, m.ref, m.entity_type, m.embedded, m.key,
-    p.name_key, p.city_key, p.address, p.night, p.marker, p.latitude, p.longitude, m.first_seen_at, m.updated_at
+    p.name_key, p.city_key, p.address, p.night, p.day, p.marker, p.latitude, p.longitude, m.first_seen_at, m.updated_at
 from scope
 inner join identity.mentions as m on m.ref = scope.ref
 inner join identity.profiles as p on p.key = m.key
@@ -155,26 +154,18 @@ def standing_scene(stage: Stage, verified: pl.DataFrame) -> Scene:
     )
     own = verified.join(stage.mentions.select("row", *REF), on=list(REF)).select("row", "scheme", "value")
     handles = (pl.col("entity_type") == "venue") & (pl.col("scheme") == "instagram_url")
-    tickets = pl.col("scheme") == TICKETS
     return Scene(
         stage.mentions,
         pl.concat(
             [
-                stage.identifiers.filter(~handles & ~tickets),
+                stage.identifiers.filter(~handles),
                 stage.identifiers.filter(handles).join(own, on=["row", "scheme", "value"], how="semi"),
-                _of_one_night(stage.identifiers.filter(tickets), stage.mentions),
             ]
         ),
         stage.common,
         pairs.select("left_row", "right_row", "probability"),
         decided.select("left_row", "right_row", "judgement"),
     )
-
-
-def _of_one_night(tickets: pl.DataFrame, mentions: pl.DataFrame) -> pl.DataFrame:
-    """Return the ticket pages with the venue and night that they sell: a page may sell a whole tour."""
-    placed = tickets.join(mentions.select("row", "night"), on="row").filter(pl.col("night").is_not_null())
-    return placed.with_columns(value=pl.concat_str("value", "night", separator=" ")).drop("night")
 
 
 def namesakes(connection: psycopg.Connection) -> pl.DataFrame:

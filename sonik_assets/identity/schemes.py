@@ -49,7 +49,7 @@ MOST_RECORDS = 60
 
 
 TICKETS = "ticket_url"
-"""The page that sells an event: strong only among the events of one venue and night."""
+"""The page that sells an event: strong where it sells one, at one venue, on days no further apart than a date moves."""
 
 PAGES = frozenset({"source_id", "ticket_url"})
 """Schemes whose values are pages of events: one may list several, as a calendar or a festival's box office does."""

@@ -59,6 +59,8 @@ create table if not exists identity.mentions (
     primary key (source, table_name, record_id)
 );
 create index if not exists mentions_key on identity.mentions (key);
+-- The record that a mention is inside of; of several of one kind (`record#1`) each has it.
+create index if not exists mentions_record on identity.mentions (regexp_replace(record_id, '#[0-9]+$', ''));
 -- What a matcher compares, normalised; lists are texts, one value a line. `blocks`: where to look for its like.
 create table if not exists identity.profiles (
     key text primary key, entity_type text not null, embedded boolean not null, source text not null,
@@ -121,13 +123,15 @@ create table if not exists identity.seen (
 -- `decided`: people changed something since; what follows identity has to be made anew.
 alter table identity.seen add column if not exists decided boolean not null default false;
 alter table identity.identifiers alter column weak set default false;
+alter table identity.profiles add column if not exists day text;
 alter table identity.held add column if not exists counts jsonb not null default '{}';
 alter table identity.aliases alter column alias_of drop not null,
     add column if not exists decided_by text not null default 'sonik';
 -- `reused_from`: given up by that record and taken by another, differently named: it links nothing until someone looks.
 alter table identity.identifiers add column if not exists name_key text, add column if not exists reused_from text;
 alter table identity.event_times add column if not exists marker text, add column if not exists name_hash text,
-    add column if not exists series text;
+    add column if not exists series text, add column if not exists venue_ref text;
+create index if not exists event_times_venue_ref on identity.event_times (venue_ref);
 alter table identity.entity_map add column if not exists attached boolean not null default false;
 create index if not exists identifiers_reused_from on identity.identifiers (reused_from)
     where reused_from is not null;
@@ -161,9 +165,9 @@ def ensure_tables(connection: psycopg.Connection) -> None:
 
     The schema's comment says which version of these statements made it.
     """
-    from sonik_assets.identity import places, repeats, visitors
+    from sonik_assets.identity import places, rekeying, repeats, visitors
 
-    statements = "".join((_TABLES, repeats.TABLES, places.TABLES, visitors.TABLES))
+    statements = "".join((_TABLES, repeats.TABLES, rekeying.TABLES, places.TABLES, visitors.TABLES))
     version = md5(statements.encode(), usedforsecurity=False).hexdigest()
     made = connection.execute("select obj_description(to_regnamespace('identity'), 'pg_namespace')").fetchone()
     if made != (version,):

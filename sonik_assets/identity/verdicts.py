@@ -11,7 +11,6 @@ import polars as pl
 
 from sonik_assets.identity.judgements import JUDGEMENTS
 from sonik_assets.identity.profiles import unpack
-from sonik_assets.identity.schemes import TICKETS
 
 if TYPE_CHECKING:
     from sonik_assets.identity.matching.model import Matcher
@@ -22,9 +21,7 @@ LIKENESS = {**dict.fromkeys(("left_ref", "right_ref", "judgement", "reason"), pl
 def by_identifier(mentions: pl.DataFrame, judged: pl.DataFrame) -> pl.DataFrame:
     """Return JUDGEMENTS of pairs that share an identifier (`judged` of `linking.py`); `mentions`: row, ref."""
     found = _with_refs(mentions, judged.filter(pl.col("method") != "likeness"))
-    # Of a ticket page the night is told by the events.
-    page = pl.when(pl.col("method") == TICKETS).then(pl.col("shared").str.split(" ").list.first()).otherwise("shared")
-    shared = pl.struct(pl.col("method").alias("scheme"), page.alias("value"))
+    shared = pl.struct(pl.col("method").alias("scheme"), pl.col("shared").alias("value"))
     told = (
         pl.when(pl.col("reason").is_null())
         .then(pl.struct(shared=shared).struct.json_encode())
