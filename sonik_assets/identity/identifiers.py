@@ -8,8 +8,8 @@ import polars as pl
 from sonik_assets.identity.normalize.columns import normalize_column
 from sonik_assets.identity.normalize.countries import normalize_country
 from sonik_assets.identity.normalize.domains import normalize_domain
-from sonik_assets.identity.normalize.emails import normalize_email, plain_emails
-from sonik_assets.identity.normalize.instagram import normalize_instagram, plain_instagram
+from sonik_assets.identity.normalize.emails import are_roles, normalize_email, plain_emails
+from sonik_assets.identity.normalize.instagram import LINK, normalize_instagram, plain_instagram
 from sonik_assets.identity.normalize.phones import normalize_phone
 from sonik_assets.identity.normalize.text import fold, name_key
 
@@ -40,7 +40,10 @@ def prepare(mentions: pl.DataFrame) -> pl.DataFrame:
 
 
 def identifiers(mentions: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return `row`, `scheme`, `value` of prepared mentions, and how many values were refused by reason."""
+    """Return `row`, `scheme`, `value` of prepared mentions, and how many values were refused by reason.
+
+    An address that an office reads is of the scheme `role_email`: compared, but nobody's own.
+    """
     found, refused = [], []
     for scheme, column, normalizer, plain in (
         ("google_places_id", "google_place_id", _as_is, _stripped),
@@ -57,7 +60,7 @@ def identifiers(mentions: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
     refused.append(phones["reason"])
     # What is given as the website but is a profile or an address says so in its own scheme.
     for scheme, mark, normalizer in (
-        ("instagram_url", r"(?i)instagr|ig\.me", normalize_instagram),
+        ("instagram_url", LINK, normalize_instagram),
         ("email", "@", normalize_email),
     ):
         website = mentions["website"]
@@ -65,12 +68,17 @@ def identifiers(mentions: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
             _long(mentions, scheme, normalize_column(website.set(~website.str.contains(mark), None), normalizer))
         )
     counts = pl.concat(refused).drop_nulls().value_counts(sort=True)
-    return pl.concat(found).unique(maintain_order=True), dict(counts.iter_rows())
+    return _with_roles(pl.concat(found).unique(maintain_order=True)), dict(counts.iter_rows())
 
 
 def _long(mentions: pl.DataFrame, scheme: str, values: pl.DataFrame) -> pl.DataFrame:
     rows = mentions.select("row", value=values["value"]).filter(pl.col("value").is_not_null())
     return rows.select("row", pl.lit(scheme).alias("scheme"), "value")
+
+
+def _with_roles(found: pl.DataFrame) -> pl.DataFrame:
+    addressed = (found["scheme"] == "email") & are_roles(found["value"])
+    return found.with_columns(scheme=pl.when(addressed).then(pl.lit("role_email")).otherwise("scheme"))
 
 
 def _phones(mentions: pl.DataFrame) -> pl.DataFrame:

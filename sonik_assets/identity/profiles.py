@@ -14,7 +14,12 @@ from sonik_assets.identity.schemes import clean_source
 
 LISTS = ("phones", "domains", "handles", "emails", "genres", "lineup")
 """Columns that hold several values: texts here and in PostgreSQL, one value a line."""
-_SCHEMES = {"phones": "phone", "domains": "domain", "handles": "instagram_url", "emails": "email"}
+_SCHEMES = {
+    "phones": ("phone",),
+    "domains": ("domain",),
+    "handles": ("instagram_url",),
+    "emails": ("email", "role_email"),
+}
 _SAID = (
     *("name", "name_key", "address", "city_key", "country_code", "postcode", "latitude", "longitude", "birth_date"),
     *("category", *LISTS),
@@ -61,8 +66,8 @@ def unpack(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _with_lists(mentions: pl.DataFrame, identifiers: pl.DataFrame) -> pl.DataFrame:
-    parts = {column: identifiers.filter(pl.col("scheme") == scheme) for column, scheme in _SCHEMES.items()}
-    rest = identifiers.filter(~pl.col("scheme").is_in([*_SCHEMES.values()]))
+    parts = {column: identifiers.filter(pl.col("scheme").is_in(schemes)) for column, schemes in _SCHEMES.items()}
+    rest = identifiers.filter(~pl.col("scheme").is_in([scheme for schemes in _SCHEMES.values() for scheme in schemes]))
     parts["held"] = rest.with_columns(value=pl.concat_str("scheme", "value", separator=" "))
     for column, held in parts.items():
         values = held.group_by("row").agg(pl.col("value").unique().sort())

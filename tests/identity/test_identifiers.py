@@ -37,7 +37,7 @@ def test_each_column_gives_its_scheme():
         (0, "google_places_id", "ChIJ1"),
         (0, "instagram_url", "instagram.com/bar"),
         (0, "domain", "bar.mx"),
-        (0, "email", "info@bar.mx"),
+        (0, "role_email", "info@bar.mx"),
         (0, "phone", "+525512345678"),
         (0, "source_id", "u1"),
     }
@@ -46,8 +46,24 @@ def test_each_column_gives_its_scheme():
 
 def test_a_website_that_is_a_profile_or_an_address_counts_as_such():
     found, refused = known({"website": "https://instagram.com/bar"}, {"website": "ventas@bar.mx"}, {"website": " "})
-    assert found == {(0, "instagram_url", "instagram.com/bar"), (1, "email", "ventas@bar.mx")}
+    assert found == {(0, "instagram_url", "instagram.com/bar"), (1, "role_email", "ventas@bar.mx")}
     assert refused == {"domain: shared host": 1, "domain: an e-mail address": 1}
+
+
+def test_two_people_of_one_office_share_no_address_of_their_own():
+    found, refused = known(
+        {"entity_type": "person", "name": "Ana Paz", "email": "info@barx.mx"},
+        {"entity_type": "person", "name": "Bruno Gil", "email": "Info@barx.mx"},
+        {"entity_type": "person", "name": "Ana Paz", "email": "ana@barx.mx"},
+        {"entity_type": "person", "name": "Carla Mar", "email": "test@test.com"},
+    )
+    assert found == {(0, "role_email", "info@barx.mx"), (1, "role_email", "info@barx.mx"), (2, "email", "ana@barx.mx")}
+    assert refused == {"email: a placeholder": 1}
+
+
+def test_a_website_whose_name_only_looks_like_instagram_is_a_domain():
+    found, _ = known({"website": "big.menu"}, {"website": "https://zig.media/x"}, {"website": "instagrill.mx"})
+    assert found == {(0, "domain", "big.menu"), (1, "domain", "zig.media"), (2, "domain", "instagrill.mx")}
 
 
 def test_refusals_are_counted_by_reason():
@@ -63,8 +79,11 @@ TEXTS = st.one_of(
             ["", "@", "/", " ", "https://", "HTTPS://www.instagram.com/", "instagram.com/_u/", "instagr.am/", "www."]
         ),
         st.from_regex(r"[A-Za-z0-9_.]{0,34}", fullmatch=True)
-        | st.sampled_from(["p", "_u", "reels", "instagram.com", "ig", "www.bar"]),
-        st.sampled_from(["", "/", ".", "@bar.mx", "@Bar-Uno.mx", "@xn--bar.mx", "@bar"]),
+        | st.sampled_from(["p", "_u", "reels", "instagram.com", "ig", "www.bar", "none", "nan", "facebook", "0", "__"])
+        | st.sampled_from(["facebook.com", "x.com", "test", "test2", "noemail", "no-tiene", "info", "xxx", "fb @user"])
+        | st.sampled_from(["tiktok.com/@user", "bar-mx"]),
+        st.sampled_from(["", "/", ".", "@bar.mx", "@Bar-Uno.mx", "@xn--bar.mx", "@bar", "@test.com", "@test.bar.mx"])
+        | st.sampled_from(["@none.mx", "@example.com.mx", "@x.com", "\u2122", "\u00f1"]),
         st.sampled_from(["", " ", "?igsh=Mz==", "/?hl=es", "?u=x", "/p/x", "\u200b"]),
     ),
 )

@@ -23,6 +23,8 @@ select
     max(value) filter (where scheme = 'google_places_id') as google_places_id,
     max(value) filter (where scheme = 'instagram_url') as instagram_url,
     max(value) filter (where scheme = 'domain') as domain,
-    max(value) filter (where scheme = 'email') as email
+    coalesce(
+        max(value) filter (where scheme = 'email'), max(value) filter (where scheme = 'role_email')
+    ) as email
 from best
 group by entity_id

@@ -12,6 +12,7 @@ import polars as pl
 from sonik_assets.identity.matching.frequencies import Frequencies
 from sonik_assets.identity.matching.profiles import conform
 from sonik_assets.identity.normalize import addresses
+from sonik_assets.identity.normalize.emails import are_roles
 from sonik_assets.identity.normalize.text import fold, fold_name
 from sonik_assets.identity.normalize.words import word_set
 
@@ -22,7 +23,7 @@ _ARTICLES = word_set("articles")
 _MAILBOX = pl.element().str.split("@").list.first().str.replace_all(r"[^a-z0-9]", "")
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _LEADING = re.compile(
-    r"\s*(\d{1,6})[a-zA-Z]?,? +(?!(?:de|of|y|piso|norte|sur|oriente|poniente)\b)(?=[a-zA-Z])", re.IGNORECASE
+    r"\s*(?!0\d{4}\b|\d{6})(\d{1,6})[a-zA-Z]?,? +(?!(?:de|of|y|piso|norte|sur|oriente|poniente)\b)(?=[a-zA-Z])", re.IGNORECASE
 )
 """A house number before its street (`1601 N 32nd St`), which no street of a number begins like (`5 de Mayo 12`)."""
 _ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
@@ -65,7 +66,7 @@ def derive(records: pl.DataFrame) -> pl.DataFrame:
         pl.col("words").list.eval(pl.element().filter(pl.element().str.contains(r"\d"))).alias("numbers"),
         pl.col("words").list.set_intersection(sorted(_PARTS)).alias("parts"),
         pl.col("lineup").list.eval(pl.element().str.split(" ").list.sort().list.join(" ")),
-        pl.col("emails").list.eval(_MAILBOX).alias("mailboxes"),
+        pl.col("emails").list.eval(_MAILBOX.filter(~are_roles(pl.element()))).alias("mailboxes"),
         pl.col("words").list.sort().list.join("").alias("letters"),
     )
 

@@ -6,6 +6,7 @@ whether the box is the same, and a wrong merge of two people costs more than a m
 
 import re
 from functools import lru_cache
+from string import ascii_lowercase, digits
 from urllib.parse import unquote
 
 import polars as pl
@@ -14,12 +15,21 @@ from sonik_assets.identity.normalize import Refused
 from sonik_assets.identity.normalize.links import tidy
 from sonik_assets.identity.normalize.words import word_set
 
-FREE_MAIL = word_set("free_mail")
-_ROLES = word_set("role_mail")
+_ROLES = sorted(word_set("role_mail"))
+_PLACEHOLDERS = sorted(word_set("placeholder_mail"))
+_HOLLOW_HOSTS = sorted(word_set("placeholder_mail_hosts"))
+_TOP = r"\.(?:(?:com|net|org)(?:\.[a-z]{2})?|[a-z]{2})"
 
 _LOCAL = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NAMED = re.compile(r"^[^<>@]*<([^<>\s]+@[^<>\s]+)>$")
+_HOLLOW = re.compile(
+    rf"[0-9._-]*(?:{'|'.join(map(re.escape, _PLACEHOLDERS))})[0-9._-]*(?:\+[^@]*)?@"
+    rf"|[^@]+@(?:{'|'.join(map(re.escape, _HOLLOW_HOSTS))}){_TOP}$"
+    r"|([a-z0-9])\1{2,}@|([a-z0-9])\2*@\2+\."
+)
+"""What forms demand and people have not: `test@`, `noemail@`, `xxx@`, `x@x.com`, anything at `none.com`."""
+_ONE_LETTER = "^(?:" + "|".join(f"{letter}+" for letter in ascii_lowercase + digits) + ")@"
 _PLAIN = r"^ *([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?:[A-Za-z0-9]+\.)+[A-Za-z]+) *$"
 
 
@@ -32,23 +42,28 @@ def normalize_email(text: str) -> str:
         raise Refused("email: several addresses")
     if len(local) > 64 or not _LOCAL.fullmatch(local):
         raise Refused("email: illegal name")
-    return f"{local}@{_domain(domain)}"
+    address = f"{local}@{_domain(domain)}"
+    if _HOLLOW.match(address):
+        raise Refused("email: a placeholder")
+    return address
 
 
 def plain_emails(texts: pl.Series) -> pl.Series:
     """Return the value of each text that is nothing but a short, plain address; null for any other."""
     found = texts.str.extract(_PLAIN, 1).str.to_lowercase()
-    return found.set(found.str.len_chars() > 63, None)
+    name, host = found.str.extract(r"^([^+@]*)", 1), found.str.extract(rf"@([^.]+){_TOP}$", 1)
+    hollow = name.str.strip_chars("0123456789._-").is_in(_PLACEHOLDERS) | found.str.contains(_ONE_LETTER)
+    hollow |= host.is_in(_HOLLOW_HOSTS).fill_null(value=False)
+    return found.set(hollow | (found.str.len_chars() > 63), None)
 
 
-def is_free_mail(address: str) -> bool:
-    """Tell whether a normalised address is with a public provider, so its domain is nobody's own."""
-    return address.rpartition("@")[2] in FREE_MAIL
+def are_roles[Texts: (pl.Series, pl.Expr)](addresses: Texts) -> Texts:
+    """Tell of normalised addresses whether an office has them (`info@`, `ventas.norte@`), so that several people read.
 
-
-def is_role(address: str) -> bool:
-    """Tell whether a normalised address is of an office (`info@`, `ventas@`), so that several people read it."""
-    return re.split(r"[+@]", address, maxsplit=1)[0].strip("._-0123456789") in _ROLES
+    Such an address says nothing of who a person is.
+    """
+    name = addresses.str.extract(r"^([^+@]*)", 1).str.strip_chars("._-0123456789")
+    return name.is_in(_ROLES) | name.str.extract(r"^([^._-]*)", 1).str.strip_chars("0123456789").is_in(_ROLES)
 
 
 def _bare(text: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from sonik_assets.identity.normalize.event_numbers import read_numbers
 from sonik_assets.identity.normalize.text import fold
 from sonik_assets.identity.normalize.words import word_map, word_set
 
@@ -30,28 +31,39 @@ _ORDINAL = rf"(\d{{1,2}}(?:a|o|ra|ro|er|da|do|ta|to|st|nd|rd|th)|{_any(word_set(
 _COUNT = rf"(0?[1-9]|10|{_any(_NUMBER)})"
 _SESSIONS = r"(?:show|set|session|sesion|sessao|funcion|funcao|sessoes|pase|tanda|turno|function)"
 _DAYS = r"(?:day|dia|night|noche|noite|jornada|date|fecha)"
-_PART = rf"\b{_SESSIONS}(?: de)?(?: la| da)? "
+_PARTS = r"(?:parte|part|pt)"
+_SOME = r"(?:[1-9]|10)"
+_TO = frozenset({"a", "al", "ate", "to"})
+_AND = frozenset({"y", "e", "and"})
+_JOINT = _any(_TO | _AND)
+# `days 1 y 2`, `dias 1 2 y 3`, `dias 1 a 3`
+_LIST = rf"({_SOME}(?: (?:(?:{_JOINT}) )?{_SOME})* (?:{_JOINT}) {_SOME})"
+_OF = r"(?: (?:de|of) \d{1,2}\b)?"
+_TIMED = rf"\b{_SESSIONS}(?: de)?(?: la| da)? "
 _MARKERS = [
     (re.compile(pattern), kind)
     for pattern, kind in (
-        (rf"\b(?:early|temprano|temprana) {_SESSIONS}\b|{_PART}(?:temprano|temprana)\b|\bearly$", "early"),
-        (rf"\b(?:late|trasnoche) {_SESSIONS}\b|{_PART}(?:noche|noite|trasnoche)\b|\b(?:late|trasnoche)$", "late"),
-        (rf"\bafternoon {_SESSIONS}\b|{_PART}tarde\b|\bvespertin[ao]\b", "afternoon"),
-        (rf"\bmorning {_SESSIONS}\b|{_PART}(?:manana|manha)\b|\bmatutin[ao]\b", "morning"),
+        (rf"\b(?:early|temprano|temprana) {_SESSIONS}\b|{_TIMED}(?:temprano|temprana)\b|\bearly$", "early"),
+        (
+            rf"\b(?:late|trasnoche) {_SESSIONS}\b|{_TIMED}(?:noche|noite|trasnoche|noc?turn[ao])\b"
+            r"|\b(?:late|trasnoche)$",
+            "late",
+        ),
+        (rf"\bafternoon {_SESSIONS}\b|{_TIMED}tarde\b|\bvespertin[ao]\b", "afternoon"),
+        (rf"\bmorning {_SESSIONS}\b|{_TIMED}(?:manana|manha)\b|\bmatutin[ao]\b", "morning"),
         (r"\b(?:matinee|matine|matinal|matinees|vermouth|vermut)\b", "matinee"),
-        (rf"\b{_DAYS} {_COUNT}\b", "day"),
-        (rf"\b{_SESSIONS} {_COUNT}\b", "session"),
-        (rf"\b{_ORDINAL} {_DAYS}\b", "day"),
-        (rf"\b{_ORDINAL} {_SESSIONS}\b", "session"),
+        (rf"\b{_DAYS}s? {_LIST}\b|\b{_DAYS} {_COUNT}\b{_OF}|\b{_ORDINAL} {_DAYS}\b", "day"),
+        (rf"\b{_SESSIONS} {_COUNT}\b{_OF}|\b{_ORDINAL} {_SESSIONS}\b", "session"),
+        (rf"\b{_PARTS}s? {_LIST}\b|\b{_PARTS} {_COUNT}\b{_OF}|\b{_ORDINAL} {_PARTS}\b", "part"),
     )
 ]
-_NUMERIC_DATE = re.compile(r"\b(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}(?:[-/.]\d{2,4})?)\b")
 _MONTH = rf"(?:{_any(word_set('months'))})"
 # `set 2` is the second set, though `2 set` is a day of September.
 _MONTH_FIRST = rf"(?:{_any(word_set('months') - {'set'})})"
 _DATED = re.compile(
-    rf"\b(?:(?:dia|day) )?(?:\d{{1,2}}(?:st|nd|rd|th)? (?:de |of )?{_MONTH}|{_MONTH_FIRST} \d{{1,2}}(?:st|nd|rd|th)?)\b"
-    r"(?: (?:de |del )?20\d\d\b)?|\bdia (?:1[1-9]|2\d|3[01])\b"
+    rf"\b(?:(?:dias?|days?) )?(?:(?:\d{{1,2}} (?:{_JOINT}) )*\d{{1,2}}(?:st|nd|rd|th|o|er|ro)? (?:de |of )?{_MONTH}"
+    rf"|{_MONTH_FIRST} \d{{1,2}}(?:st|nd|rd|th)?)\b"
+    rf"(?: (?:de |del )?20\d\d\b)?|\bdias? (?:1[1-9]|2\d|3[01])(?: (?:{_JOINT}) \d{{1,2}})*\b"
 )
 _EDITION = re.compile(
     rf"\b(?:{_ORDINAL}|{_COUNT}|[ivx]+) (?:edicion|edicao|edition|ed)\b"
@@ -62,17 +74,18 @@ _YEAR = re.compile(r"\b20[2-4]\d\b")
 _WEEKDAY = re.compile(rf"\b(?:{_any(word_set('weekdays'))})\b")
 _HINTS = word_set("event_hints")
 """Words without which a name has neither marker nor edition: most names need no more reading."""
-_DATE_HINTS = word_set("months") | {"dia"}
+_DATE_HINTS = word_set("months") | {"dia", "dias"}
 _DIGIT = re.compile(r"\d")
-_RAW_WORD = re.compile(r"[^\W_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}][^\W_]+)*")
+_RAW_WORD = re.compile(r"[^\W_]+(?:['`\u2018\u2019\u201b\u00b4\u2032\uff07][^\W_]+)*")
 _LOOSE_ENDS = " \t-|:,;/.\N{MIDDLE DOT}\N{BULLET}\N{EN DASH}\N{EM DASH}@#"
 
 
 def read_name(name: str, places: Iterable[str] = ()) -> EventName:
     """Return all that the name says; `places` are the venue's and city's names, which say nothing."""
     plain, marker, series = fold(name), "", None
-    numbered, hinted = _DIGIT.search(name) is not None, not _HINTS.isdisjoint(plain.split())
-    rest = _without_places(fold(_NUMERIC_DATE.sub(" ", name)) if numbered else plain, places)
+    numbered = _DIGIT.search(name) is not None
+    read = fold(read_numbers(name)) if numbered else plain
+    rest, hinted = _without_places(read, places), not _HINTS.isdisjoint(read.split())
     rest = _DATED.sub(" ", rest) if numbered and not _DATE_HINTS.isdisjoint(rest.split()) else rest
     if hinted:
         rest, marker = _split(rest)
@@ -99,12 +112,14 @@ def series_name(name: str) -> str | None:
 
     Festivals are one event a day: `Rock al Parque 2026 - Día 2` is of the series `Rock al Parque`.
     """
+    name = read_numbers(name)
     words = [(word.start(), word.end(), fold(word.group())) for word in _RAW_WORD.finditer(name)]
     folded = " ".join(word for *_, word in words)
     spans = [match.span() for match in _EDITION.finditer(folded)]
     spans += [match.span() for pattern, kind in _MARKERS if kind == "day" for match in pattern.finditer(_blank(folded))]
     if not spans:
         return None
+    spans += [match.span() for pattern, kind in _MARKERS if kind == "part" for match in pattern.finditer(folded)]
     spans += [match.span() for pattern in (_DATED, _YEAR, _WEEKDAY) for match in pattern.finditer(folded)]
     return _cut(name, words, spans) or None
 
@@ -121,7 +136,7 @@ def _cut(name: str, words: list[tuple[int, int, str]], spans: list[tuple[int, in
         if any(first <= position < last for first, last in spans):
             kept[start:end] = [" "] * (end - start)
         position += len(folded) + 1
-    text = re.sub(r"[(\[{][^\w(\[{]*[)\]}]", " ", _NUMERIC_DATE.sub(" ", "".join(kept)))
+    text = re.sub(r"[(\[{][^\w(\[{]*[)\]}]", " ", "".join(kept))
     text = re.sub(r"(?:(?:\s+|(?<=\w))[-|:,;/\N{EN DASH}\N{EM DASH}\N{MIDDLE DOT}\N{BULLET}]+(?=\s|$))+", " -", text)
     return re.sub(r"\s+", " ", text.partition(" @ ")[0]).strip(_LOOSE_ENDS)
 
@@ -137,9 +152,21 @@ def _without_places(folded: str, places: Iterable[str]) -> str:
 def _split(folded: str) -> tuple[str, str]:
     marks = []
     for pattern, kind in _MARKERS:
-        found = pattern.search(folded)
+        found = list(pattern.finditer(folded))
         if found:
-            number = next((group for group in found.groups() if group), "")
-            marks.append(kind + _NUMBER.get(number, re.sub(r"\D", "", number).lstrip("0")))
+            counts = {number for match in found for group in match.groups() if group for number in _counts(group)}
+            marks.append(kind + ",".join(map(str, sorted(counts))))
             folded = " ".join(pattern.sub(" ", folded).split())
     return folded, "+".join(sorted(marks))
+
+
+def _counts(text: str) -> list[int]:
+    """Return the numbers of `2`, `2nd`, `segunda`, `1 y 2` or `1 a 3`."""
+    numbers: list[int] = []
+    before = ""
+    for word in text.split():
+        if word not in _TO | _AND:
+            number = int(_NUMBER.get(word) or re.sub(r"\D", "", word))
+            numbers += range(numbers[-1] + 1, number + 1) if numbers and before in _TO else [number]
+        before = word
+    return numbers

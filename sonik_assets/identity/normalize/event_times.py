@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from timezonefinder import TimezoneFinder
 
 NIGHT = timedelta(hours=6)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}|\d{8}")
+_WEEK = re.compile(r"\d{4}-?W\d", re.IGNORECASE)
+_MIDNIGHT = re.compile(
+    r"(?P<date>\d{4}-?\d{2}-?\d{2}[T ])24(?P<rest>:?00(?::?00(?:[.,]0+)?)?)(?P<offset>Z|[+-][\d:]+)?"
+)
+"""ISO 8601's other name for the next day's 00:00."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +68,18 @@ def choose_zone(from_venue: str | None, from_market: str | None, country: str | 
 
 
 def parse_start(text: str, zone: str) -> Start:
-    """Return the start; a time without offset is in `zone`. Raises Refused where the text is no time."""
+    """Return the start; a time without offset is in `zone`. Raises Refused where the text is no time.
+
+    Refused too: a week date (`2026-W10-7`), as no source of events writes one on purpose.
+    """
     text, place = text.strip(), _place(zone)
+    if _WEEK.match(text):
+        raise Refused("time: a week date")
     if _DATE.fullmatch(text):
         day = _date(text)
         return Start(datetime.combine(day, time(), place).astimezone(UTC), day, has_time=False)
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _moment(text)
         local = moment.replace(tzinfo=place) if moment.tzinfo is None else moment.astimezone(place)
         at = local.astimezone(UTC)
         # Wall-clock arithmetic: the rule speaks of what the clock on the wall shows.
@@ -83,6 +93,14 @@ def parse_end(text: str, zone: str) -> datetime | None:
     """Return the end in UTC; a date alone says no end. Raises Refused where the text is no time."""
     start = parse_start(text, zone)
     return start.at if start.has_time else None
+
+
+def _moment(text: str) -> datetime:
+    midnight = _MIDNIGHT.fullmatch(text)
+    if midnight is None:
+        return datetime.fromisoformat(text)
+    parts = midnight.groupdict(default="")
+    return datetime.fromisoformat(f"{parts['date']}00{parts['rest']}{parts['offset']}") + timedelta(days=1)
 
 
 def _date(text: str) -> date:

@@ -8,7 +8,7 @@ import unicodedata
 from urllib.parse import unquote
 
 _INVISIBLE = re.compile(
-    r"[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
+    r"[\u2120\u2122\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
 )
 _ESCAPED = re.compile(r"%(?:2f|3a|40)", re.IGNORECASE)
 _REDIRECT = re.compile(
@@ -19,7 +19,7 @@ _REDIRECT = re.compile(
 
 
 def tidy(text: str) -> str:
-    """Return the text in compatible characters (NFKC), without invisible ones and JSON's escaped slashes."""
+    """Return the text in compatible characters (NFKC), without invisible ones, (TM) and JSON's escaped slashes."""
     if text.isascii():
         plain = text.replace("\\/", "/")
         return plain.strip()

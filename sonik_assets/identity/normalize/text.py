@@ -14,6 +14,9 @@ ALIKE = 70.0
 
 _WORD = re.compile(r"[^\W_]+")
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
+# What keyboards and word processors put for an apostrophe; none is a word's own.
+_APOSTROPHES = dict.fromkeys(map(ord, "'`\u2018\u2019\u201b\u00b4\u02b9\u02bc\u2032\uff07"))
+_DEGREE = re.compile(r"(?<=\d)°(?!\w)")
 _INITIALS = re.compile(r"\b[^\W\d_](?:\.\s?[^\W\d_]\b)+\.?")
 _LEGAL = word_set("legal_forms")
 _LEGAL_PHRASES = re.compile(
@@ -31,10 +34,11 @@ _STREET = word_map("street_words")
 @lru_cache(maxsize=1 << 16)
 def fold(text: str) -> str:
     """Return the words in lower-case ASCII where possible, one space between them."""
-    text = text.replace("&", " and ").replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").replace("'", "")
+    text = text.replace("&", " and ").replace("'", "").replace("`", "")
     if text.isascii():
         return " ".join(_WORD.findall(text.lower()))
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    text = _DEGREE.sub("o", text).translate(_APOSTROPHES)  # `1°` is what is typed for `1º`
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text)).translate(_APOSTROPHES)
     return " ".join(_WORD.findall(plain.lower() if plain.isascii() else _folded(plain)))
 
 
@@ -42,7 +46,7 @@ def _folded(text: str) -> str:
     # Folding case may give new accents (`İ`), so they go last.
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(c for c in plain if not unicodedata.combining(c))
-    return plain.replace("ø", "o").replace("ł", "l").replace("'", "")
+    return plain.replace("ø", "o").replace("ł", "l").translate(_APOSTROPHES)
 
 
 def fold_name(text: str) -> str:
