@@ -9,11 +9,11 @@ from pathlib import Path
 
 from resources.places.gazetteer import Gazetteer
 from resources.places.google import GooglePlaces, connect
-from resources.places.interface import FAR_METRES, NEAR_METRES, Place, Places, Query, Refreshing, metres
+from resources.places.interface import FAR_METRES, NEAR_METRES, NO_ID, Place, Places, Query, Refreshing, metres
 from resources.places.limits import Limits, Meter, RunMeter
 
 __all__ = [
-    "FAR_METRES", "NEAR_METRES", "Gazetteer", "GooglePlaces", "Limits", "Meter", "Place", "Places", "Query",
+    "FAR_METRES", "NEAR_METRES", "NO_ID", "Gazetteer", "GooglePlaces", "Limits", "Meter", "Place", "Places", "Query",
     "Refreshing", "RunMeter", "metres", "open_places",
 ]  # fmt: skip
 

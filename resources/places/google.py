@@ -6,14 +6,14 @@ The API key travels in the address of each request, so that no message, cause or
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import tenacity
 
 from resources.errors import TerminalError, TransientError
-from resources.places.interface import FAR_METRES, Place, Query, distinct
+from resources.places.interface import FAR_METRES, NO_ID, Place, Query, distinct
 from resources.places.limits import Meter
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ATTEMPTS, BASE_SECONDS = 3, 2.0
 FIELDS = ["place_id", "name", "formatted_address", "geometry/location"]
 PASSING = frozenset({"OVER_QUERY_LIMIT", "UNKNOWN_ERROR"})
 NOTHING = frozenset({"NOT_FOUND", "INVALID_REQUEST", "ZERO_RESULTS"})
-"""Answers that say there is no such place (an id that Google no longer knows is INVALID_REQUEST or NOT_FOUND)."""
+"""Answers that say there is no such place: an id is NOT_FOUND once it is gone, INVALID_REQUEST if it never was one."""
 _KEY = re.compile(r"(\bkey=)[^&\s\"']+")
 
 Call = Callable[[], Mapping[str, Any]]
@@ -43,17 +43,17 @@ class GooglePlaces:
     ) -> None:
         self._client, self._meter, self._sleep = client, meter, sleep
 
-    def find(self, queries: Sequence[Query]) -> list[list[Place] | None]:
-        """Return Google's candidates. Raises TerminalError where it refuses us: the key or its rights are wrong."""
-        return [self._find(query) for query in queries]
+    def find(self, queries: Sequence[Query]) -> Iterator[list[Place] | None]:
+        """Ask as they are taken. Raises TerminalError where Google refuses us: the key or its rights are wrong."""
+        return map(self._find, queries)
 
     def refresh(self, place_ids: Sequence[str]) -> dict[str, str | None]:
-        """Return today's id of each id, None where it is gone; asks for the id alone, which Google does not bill.
+        """Return today's id of each id, None or NO_ID; asks for the id alone, which Google does not bill.
 
         Raises TerminalError as `find` does.
         """
         answers = ((place_id, self._current(place_id)) for place_id in place_ids)
-        return {place_id: now or None for place_id, now in answers if now is not None}
+        return {place_id: _id_of(answer) for place_id, answer in answers if answer is not None}
 
     def _find(self, query: Query) -> list[Place] | None:
         text = ", ".join(filter(None, [query.name, query.address, query.city, query.country]))
@@ -68,15 +68,12 @@ class GooglePlaces:
         answer = self._ask(call, repr(text), paid=True)
         return None if answer is None else distinct(map(_from_google, answer.get("candidates", [])))
 
-    def _current(self, place_id: str) -> str | None:
-        """Return the id as it is now, "" where it is gone, None where there was no answer."""
-
+    def _current(self, place_id: str) -> Mapping[str, Any] | None:
         def call() -> Mapping[str, Any]:
             found: Mapping[str, Any] = self._client.place(place_id, fields=["place_id"])
             return found
 
-        answer = self._ask(call, f"the id {place_id}", paid=False)
-        return None if answer is None else str(answer.get("result", {}).get("place_id") or "")
+        return self._ask(call, f"the id {place_id}", paid=False)
 
     def _ask(self, call: Call, what: str, *, paid: bool) -> Mapping[str, Any] | None:
         if not self._meter.may_ask():
@@ -156,7 +153,7 @@ def _outcome(call: Call, what: str) -> Mapping[str, Any] | TransientError | Term
 
 def _refusal(status: str, message: str | None, what: str) -> Mapping[str, Any] | TransientError | TerminalError:
     if status in NOTHING:
-        return {}
+        return {"status": status}
     if status in PASSING:
         return TransientError(f"Google Places did not answer {what} ({status}): the next run asks again")
     told = _redacted(f"{status}: {message}" if message else status)
@@ -181,6 +178,12 @@ _NO_KEYS = _NoKeys()
 def _redact_logs() -> None:
     # The HTTP library logs each address at level DEBUG; to add a filter twice is to add it once.
     logging.getLogger("urllib3.connectionpool").addFilter(_NO_KEYS)
+
+
+def _id_of(answer: Mapping[str, Any]) -> str | None:
+    if answer.get("status") == "INVALID_REQUEST":
+        return NO_ID
+    return answer.get("result", {}).get("place_id") or None
 
 
 def _from_google(row: Mapping[str, Any]) -> Place:

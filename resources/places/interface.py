@@ -11,6 +11,9 @@ NEAR_METRES = 300.0
 FAR_METRES = 5_000.0
 """A place of the same name and city this far away is another one."""
 
+NO_ID = ""
+"""What a register says of a text that is no id: a typing error, or another register's."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -44,8 +47,11 @@ class Places(Protocol):
     keeps: timedelta | None
     """How long an answer's content (all but the ids) may be kept; None: as long as the origin is the same."""
 
-    def find(self, queries: Sequence[Query]) -> list[list[Place] | None]:
-        """Return the candidates of each query; None where it was not asked, or not answered: ask again later."""
+    def find(self, queries: Sequence[Query]) -> Iterable[list[Place] | None]:
+        """Give the candidates of each query; None where it was not asked, or not answered: ask again later.
+
+        A register that asks as they are taken may raise in the middle: what it gave until then may have been paid for.
+        """
         ...
 
 
@@ -54,7 +60,10 @@ class Refreshing(Protocol):
     """A register whose ids change in time."""
 
     def refresh(self, place_ids: Sequence[str]) -> dict[str, str | None]:
-        """Return the id that each id has now, None where it is gone; ids that were not answered are left out."""
+        """Return the id that each id has now, None where it is gone, NO_ID where the register never gave it.
+
+        Ids that were not answered are left out.
+        """
         ...
 
 

@@ -156,6 +156,7 @@ def rekey(
     source: Annotated[str, typer.Argument(help="As scraper.")],
     table: Annotated[str, typer.Argument(help="As venue_info.")],
     file: Annotated[Path, typer.Argument(help="CSV: old_record_id,new_record_id.", exists=True, dir_okay=False)],
+    by: deciding.By = None,
     *,
     as_json: read.Json = False,
 ) -> None:
@@ -164,7 +165,7 @@ def rekey(
 
     pairs = _csv(file)
     with read.postgres() as pg:
-        done = rekeying.rekey(pg, source, table, pairs)
+        done = rekeying.rekey(pg, source, table, pairs, deciding.who(by))
     if as_json:
         show.as_json(done)
         return

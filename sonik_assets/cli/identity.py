@@ -1,11 +1,14 @@
 """The commands about resolution as a whole: identity diff, train, matchers, adopt, held, acknowledge; and visitor."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from resources.errors import TerminalError
 from sonik_assets.cli import deciding, read, show
+
+if TYPE_CHECKING:
+    from sonik_assets.identity.trials import Tried
 
 Kind = Annotated[str, typer.Argument(metavar="TYPE", help="As venue.")]
 CASES = 20
@@ -28,11 +31,11 @@ def register(app: typer.Typer) -> None:
 def diff(
     link: Annotated[list[str] | None, typer.Option(help="TYPE=0.97: link from this probability on.")] = None,
     matcher: Annotated[list[str] | None, typer.Option(help="With this version, as `identity matchers` lists.")] = None,
-    train: Annotated[list[str] | None, typer.Option(help="With one trained now on this type's records.")] = None,
+    train: Annotated[list[str] | None, typer.Option(help="With one trained now on this type's records; kept.")] = None,
     *,
     as_json: read.Json = False,
 ) -> None:
-    """Try a full run, with other thresholds or matchers if you say so: what would change; nothing is written."""
+    """Try a full run, with other thresholds or matchers if you say so: what would change; it changes nothing."""
     from sonik_assets.identity import matchers, trials
     from sonik_assets.identity.resolve import Options, resolve
     from sonik_assets.identity.schemes import LINKING
@@ -43,15 +46,26 @@ def diff(
         _known(kind)
     with read.postgres() as pg:
         given = trials.others(pg, links, matcher or [], train or [])
-        used = {**matchers.in_use(pg, list(LINKING)), **given}
+        in_use = set(matchers.versions(pg).values())
+        used = {**matchers.in_use(pg, list(LINKING)), **{kind: each.matcher for kind, each in given.items()}}
         pg.commit()  # the trial is a transaction of its own
         report = resolve(pg, options=Options(full=True, trial=True, matchers=used))
         found = identity.difference(pg, report, CASES)
     if as_json:
-        show.as_json(found)
+        show.as_json({**found, "trained": {kind: each.kept for kind, each in given.items() if each.trained}})
         return
-    by = "".join(f"; {kind}: link from {each.link:g}" for kind, each in given.items())
-    title = f"a full run{by}"
+    by = "".join(f"; {kind}: link from {each.matcher.link:g}" for kind, each in given.items())
+    _differences(f"a full run{by}", found)
+    for each in given.values():
+        if each.trained:
+            print(f"{each.kept} is trained" + ("; it is in use already" if each.kept in in_use else _KEPT))
+    _next(given, in_use, changing=bool(found["counts"]))
+
+
+_KEPT = " and kept; it is not in use"
+
+
+def _differences(title: str, found: dict[str, Any]) -> None:
     show.table(title, found["counts"], empty=f"{title}: nothing would change")
     if not found["counts"]:
         return
@@ -59,7 +73,21 @@ def diff(
     total = sum(row["entities"] for row in found["counts"])
     if total > len(found["cases"]):
         print(f"  ... and {total - len(found['cases']):,} more")
-    print("nothing was written; next: `sonik identity adopt VERSION [--link]`, then `sonik run`")
+
+
+def _next(given: "dict[str, Tried]", in_use: set[str], *, changing: bool) -> None:
+    """Print what was written, and how to put to use what was tried: another matcher, or a threshold that matters."""
+    adopted = [
+        f"`sonik identity adopt {each.kept}{'' if each.link is None else f' --link {each.link:.15g}'}`"
+        for each in given.values()
+        if each.kept not in in_use or (changing and each.link is not None)
+    ]
+    kept = any(each.trained and each.kept not in in_use for each in given.values())
+    said = [f"nothing {'else ' if kept else ''}was written"] if changing else []
+    if adopted:
+        said.append(f"next: {', '.join(adopted)}, then `sonik run`")
+    if said:
+        print("; ".join(said))
 
 
 def train(kind: Kind) -> None:
@@ -124,13 +152,16 @@ def held(*, as_json: read.Json = False) -> None:
     shown = [{name: row[name] for name in ("type", "change", "count", "which")} for row in worst]
     show.table("worst cases", shown, empty="no case is listed", wrap={"which"}, limit=CASES)
     if found["acknowledged_by"]:
-        print(f"acknowledged by {found['acknowledged_by']}: the next run goes through\nnext: `sonik run`")
+        print(f"acknowledged by {found['acknowledged_by']}: {_AS_MUCH}\nnext: `sonik run`")
     else:
         print("next: mend the source, or `sonik identity acknowledge` and `sonik run`")
 
 
+_AS_MUCH = "the next run may change as much, up to 10 % more"
+
+
 def acknowledge(by: deciding.By = None) -> None:
-    """Let the held run through: the next one may change as much as it does."""
+    """Let the held run through: the next one may change as much as it does, up to 10 % more, and nothing else."""
     from sonik_assets.identity import guard
 
     name = deciding.who(by)
@@ -139,27 +170,30 @@ def acknowledge(by: deciding.By = None) -> None:
     with read.postgres() as pg:
         reasons = guard.acknowledge(pg, name)
     if reasons:
-        print(f"{name} lets it through: {'; '.join(reasons)}\nnext: `sonik run`")
+        print(f"{name} lets it through: {'; '.join(reasons)}\n{_AS_MUCH}\nnext: `sonik run`")
     else:
         print("no run is held: nothing to acknowledge")
 
 
 def undo(anonymous_id: Anonymous, user: User, reason: deciding.Reason = "", by: deciding.By = None) -> None:
-    """Take the link of a visitor to a user back, for good; what the visitor did then is nobody's."""
+    """Take the link of a visitor to a user back, for good, with the user's other accounts; what it did is nobody's."""
     from sonik_assets.identity import visitors
 
     with read.postgres() as pg:
-        visitors.undo(pg, anonymous_id, user, _named(by), reason)
-    print(f"visitor {anonymous_id} is not user {user}\n{deciding.NEXT}")
+        accounts = visitors.undo(pg, anonymous_id, user, _named(by), reason)
+    others = [account for account in accounts if account != user]
+    more = f", nor {', '.join(others)}: the same person" if others else ""
+    print(f"visitor {anonymous_id} is not user {user}{more}\n{deciding.NEXT}")
 
 
 def redo(anonymous_id: Anonymous, user: User, by: deciding.By = None) -> None:
-    """Give a link that was taken back again."""
+    """Give a link that was taken back again, with the user's other accounts."""
     from sonik_assets.identity import visitors
 
     with read.postgres() as pg:
-        visitors.redo(pg, anonymous_id, user, _named(by))
-    print(f"visitor {anonymous_id} may be user {user} again\n{deciding.NEXT}")
+        first, *others = visitors.redo(pg, anonymous_id, user, _named(by))
+    more = f", and {', '.join(others)}: the same person" if others else ""
+    print(f"visitor {anonymous_id} may be user {first} again{more}\n{deciding.NEXT}")
 
 
 def _named(by: str | None) -> str:

@@ -85,7 +85,7 @@ def decide(
         else:
             asked = review.item(pg, id)
             place = None if verdict == "none" else verdict
-            done = place_decisions.choose(pg, asked["id"], place, deciding.who(by))
+            done = place_decisions.choose(pg, asked["id"], place, deciding.who(by), reason)
             text = f"{asked['query']['name']}: {verdict}"
         pg.commit()
         if not as_json:
@@ -170,7 +170,8 @@ def _show_lookup(found: dict[str, Any]) -> None:
     shown = [_candidate(row) for row in found["answer"] or []]
     show.table("candidates", shown, empty="the register has no candidate", wrap={"which"})
     if found["decided_by"]:
-        print(f"decided by {found['decided_by']}: {found['place_id'] or 'none'}")
+        why = f" ({found['decided_reason']})" if found["decided_reason"] else ""
+        print(f"decided by {found['decided_by']}: {found['place_id'] or 'none'}{why}")
     print(f"next: sonik review decide {found['id'][:HASH_SHOWN]} PLACE_ID|none")
 
 

@@ -18,32 +18,46 @@ SHARE = 0.05
 """The share of a type's live entities that one run may merge, split or drop (each)."""
 FEW = 25
 """So many are never too many: a small house changes by large shares."""
+MARGIN = 1.1
+"""An acknowledged run may change so many times what it was held for: a day goes by before it is run again."""
 SAMPLE = 20
 
+# A new entity has another id each run, so it is known by one of its records: the `known` one, if it has that.
 _LARGE = """
-select m.entity_id, m.entity_type, count(*) from identity.entity_map as m
+select m.entity_id, m.entity_type, count(*) as records,
+    coalesce(min(r.ref) filter (where r.ref = any(%(known)s)), min(r.ref)) as record
+from identity.entity_map as m
 inner join identity.mentions as r using (source, table_name, record_id)
 where not r.embedded {among}
 group by 1, 2 having count(*) > %(most)s and m.entity_id not in (select entity_id from identity.large)
 """
 _ACCEPT = f"""
 insert into identity.large (entity_id, accepted_by)
-select entity_id, %(by)s from ({_LARGE.format(among="")}) as found
+select entity_id, %(by)s from ({_LARGE.format(among="")}) as found where %(every)s or record = any(%(known)s)
 """
+_LET_THROUGH = """
+select acknowledged_by, counts from identity.held where closed_at is null and acknowledged_at is not null
+"""
+_CLOSE = "update identity.held set closed_at = now() where closed_at is null"
+_GROWN = "grown"
 
 
 @dataclass
 class HeldError(Exception):
-    """A run would change too much: why, and the worst cases."""
+    """A run would change too much: why, the worst cases, and how much of each (`venue merged`, `grown RECORD`)."""
 
-    reasons: list[str]
+    reasons: list[str] = field(default_factory=list)
     worst: list[dict[str, Any]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 def judge(connection: psycopg.Connection, outcomes: Iterable[Outcome]) -> None:
-    """Raise HeldError where what the run has written (not yet committed) is too much; a first run merges nothing."""
-    reasons: list[str] = []
-    worst: list[dict[str, Any]] = []
+    """Raise HeldError where what the run has written (not yet committed) is too much; a first run merges nothing.
+
+    What was acknowledged goes through, up to MARGIN times that; where anything else is too much, all is held.
+    """
+    _, allowed = _let_through(connection)
+    found = HeldError()
     for outcome in outcomes:
         before, changes = outcome.before.live, outcome.settled.moves.changes
         kind_of = dict(outcome.settled.entities.select("entity_id", "entity_type").iter_rows())
@@ -52,26 +66,30 @@ def judge(connection: psycopg.Connection, outcomes: Iterable[Outcome]) -> None:
         for (kind, change), count in sorted(counts.items()):
             live = before.get(kind, 0)
             if live and count > max(FEW, SHARE * live):
-                reasons.append(f"{count:,} of {live:,} {kind} entities would be {change}")
-                worst += _worst(outcome, kind_of, kind, change)
-        worst += _too_large(connection, outcome, reasons)
-    if reasons:
-        raise HeldError(reasons, worst)
+                found.reasons.append(f"{count:,} of {live:,} {kind} entities would be {change}")
+                found.worst += _worst(outcome, kind_of, kind, change)
+                found.counts[f"{kind} {change}"] = count
+        _too_large(connection, outcome, found, allowed)
+    if any(count > MARGIN * allowed.get(what, 0) for what, count in found.counts.items()):
+        raise found
 
 
 def hold(connection: psycopg.Connection, held: HeldError) -> list[str]:
     """Write down, in a transaction of its own, that a run was held and why; return why."""
     with connection.transaction():
-        connection.execute("update identity.held set closed_at = now() where closed_at is null")
+        connection.execute(_CLOSE)
         connection.execute(
-            "insert into identity.held (reasons, worst) values (%s, %s)",
-            [json.dumps(held.reasons), json.dumps(held.worst)],
+            "insert into identity.held (reasons, worst, counts) values (%s, %s, %s)",
+            [json.dumps(each) for each in (held.reasons, held.worst, held.counts)],
         )
     return held.reasons
 
 
 def acknowledge(connection: psycopg.Connection, by: str) -> list[str]:
-    """Let the next run through, whatever it changes; return why the last one was held, nothing if none was."""
+    """Let the next run through if it changes no more than the held one; return why that was held, nothing if none was.
+
+    "No more": up to MARGIN times, of each type and change, and the same entities over the cap.
+    """
     row = connection.execute(
         "update identity.held set acknowledged_by = %s, acknowledged_at = now()"
         " where closed_at is null returning reasons",
@@ -80,19 +98,26 @@ def acknowledge(connection: psycopg.Connection, by: str) -> list[str]:
     return list(row[0]) if row else []
 
 
-def acknowledged(connection: psycopg.Connection) -> str | None:
-    """Return who has let the next run through, None if nobody has."""
-    row = connection.execute(
-        "select acknowledged_by from identity.held where closed_at is null and acknowledged_at is not null"
-    ).fetchone()
-    return row[0] if row else None
-
-
 def passed(connection: psycopg.Connection, by: str | None) -> None:
-    """Close what was held: a run has gone through, and who let it through accepts what is over the cap in it."""
-    connection.execute("update identity.held set closed_at = now() where closed_at is null")
-    if by:
-        connection.execute(_ACCEPT, {"by": by, "most": MOST_RECORDS})
+    """Close what was held: a run has gone through; who let it through accepts what is over the cap in it.
+
+    `by`: who let it through whatever it changes; else it is who acknowledged, of what was held.
+    """
+    acknowledged_by, allowed = _let_through(connection)
+    connection.execute(_CLOSE)
+    if by or acknowledged_by:
+        who = {"by": by or acknowledged_by, "every": bool(by)}
+        connection.execute(_ACCEPT, {**who, "known": _records(allowed), "most": MOST_RECORDS})
+
+
+def _let_through(connection: psycopg.Connection) -> tuple[str | None, dict[str, int]]:
+    """Return who acknowledged the held run, and how much of each it was held for."""
+    row = connection.execute(_LET_THROUGH).fetchone()
+    return (row[0], dict(row[1])) if row else (None, {})
+
+
+def _records(counts: Iterable[str]) -> list[str]:
+    return [what.removeprefix(f"{_GROWN} ") for what in counts if what.startswith(f"{_GROWN} ")]
 
 
 def _worst(outcome: Outcome, kind_of: dict[str, str], kind: str, change: str) -> list[dict[str, Any]]:
@@ -106,14 +131,16 @@ def _worst(outcome: Outcome, kind_of: dict[str, str], kind: str, change: str) ->
     return [{"type": kind, "change": change, "entity": home, "count": len(ids)} for home, ids in largest]
 
 
-def _too_large(connection: psycopg.Connection, outcome: Outcome, reasons: list[str]) -> list[dict[str, Any]]:
-    """Return what is over the cap and was never accepted."""
-    query = _LARGE.format(among="and m.entity_id = any(%(ids)s::uuid[])") + " order by 3 desc"
+def _too_large(connection: psycopg.Connection, outcome: Outcome, held: HeldError, allowed: Iterable[str]) -> None:
+    """Add what is over the cap and was never accepted."""
+    query = _LARGE.format(among="and m.entity_id = any(%(ids)s::uuid[])") + " order by records desc, record"
     ids = outcome.settled.members["entity_id"].unique().to_list()
-    found = connection.execute(query, {"ids": ids, "most": MOST_RECORDS}).fetchall()
+    bound = {"ids": ids, "most": MOST_RECORDS, "known": _records(allowed)}
+    found = connection.execute(query, bound).fetchall()
     if found:
-        reasons.append(f"{len(found)} entities would have more than {MOST_RECORDS} records")
-    return [
+        held.reasons.append(f"{len(found)} entities would have more than {MOST_RECORDS} records")
+    held.counts.update({f"{_GROWN} {record}": count for *_, count, record in found})
+    held.worst += [
         {"type": kind, "change": "grown", "entity": str(entity), "count": count}
-        for entity, kind, count in found[:SAMPLE]
+        for entity, kind, count, _ in found[:SAMPLE]
     ]

@@ -22,14 +22,15 @@ from identity.places_cache where query_hash = %s and query_hash not like 'place_
 """
 
 
-def choose(connection: psycopg.Connection, query_hash: str, place_id: str | None, by: str) -> Done:
+def choose(connection: psycopg.Connection, query_hash: str, place_id: str | None, by: str, reason: str = "") -> Done:
     """Note the choice and give the records that ask the place's id, or (None) none, and settle them.
 
-    Raises TerminalError where there is no such look-up, the place is none of its candidates, or staging is missing.
+    Raises TerminalError where there is no such look-up, the place is none of its candidates, nobody decides, or staging
+    is missing.
     """
     with deciding(connection) as done:
         name = _name(connection, query_hash, place_id)
-        places.decide(connection, query_hash, place_id, by)
+        places.decide(connection, query_hash, place_id, by, reason)
         seen = _asking(connection, name, query_hash, place_id)
         held = holdings.live(connection, list(PHASES[0]), seen, full=False)
         tables.sync(connection, "identity.identifiers", [*REF, "scheme", "value"], held.rows, delete=False)
@@ -50,7 +51,8 @@ def _name(connection: psycopg.Connection, query_hash: str, place_id: str | None)
 def _asking(connection: psycopg.Connection, name: str, query_hash: str, place_id: str | None) -> Seen:
     """Return what the records say today whose question this is, and the place's id with it."""
     columns = {**MENTIONS, **inbox.EXTRA}
-    said = prepare(inbox.read_where(connection, "mentions", columns, sql.SQL("name = {}").format(sql.Literal(name))))
+    named = inbox.read_where(connection, "mentions", columns, sql.SQL("name = {}").format(sql.Literal(name)))
+    said = places.unstated(prepare(named), places.retired(connection))
     asked = lacking(said).filter(pl.col("query_hash") == query_hash)
     mentions = said.join(asked, on="row", how="semi")
     stated, refused = identifiers(mentions)

@@ -9,11 +9,20 @@ from psycopg import sql
 
 from resources.errors import TerminalError
 from resources.stores.copy import copy_frame
+from sonik_assets.identity.judgements import MODEL
 from sonik_assets.identity.tables import ensure_tables, lock
 
 COLUMNS = ("old_record_id", "new_record_id")
 
-_KEYED = ("entity_map", "identifiers", "mentions", "moves", "event_times", "repeats")
+TABLES = """
+-- Who gave a source's records new ids: judgements and what else names them was rewritten.
+create table if not exists identity.rekeyings (
+    id bigint generated always as identity primary key, at timestamptz not null default now(),
+    decided_by text not null, source text not null, table_name text not null, records bigint not null
+);
+"""
+
+_KEYED = ("entity_map", "identifiers", "mentions", "moves", "event_times", "repeats", "places_asked")
 """The tables with the columns source, table_name, record_id."""
 
 _PAIRS = """
@@ -97,6 +106,7 @@ update identity.judgements set left_ref = substr(left_ref, 2), right_ref = subst
 where starts_with(left_ref, E'\\x01');
 update identity.identifiers as i set reused_from = r.new_ref from rekeyed as r where i.reused_from = r.old_ref;
 update identity.repeats as o set speaker = r.new_ref from rekeyed as r where o.speaker = r.old_ref;
+update identity.event_times as t set venue_ref = r.new_ref from rekeyed as r where t.venue_ref = r.old_ref;
 """
 _USERS = """
 update identity.visitors as v set user_record = E'\\x01' || n.new from renumbered as n where v.user_record = n.old;
@@ -104,14 +114,18 @@ update identity.visitors set user_record = substr(user_record, 2) where starts_w
 update identity.visitor_undos as u set user_record = E'\\x01' || n.new from renumbered as n where u.user_record = n.old;
 update identity.visitor_undos set user_record = substr(user_record, 2) where starts_with(user_record, E'\\x01');
 """
+_NOTE = "insert into identity.rekeyings (decided_by, source, table_name, records) values (%s, %s, %s, %s)"
 _DROP = "drop table renumbered, rekeyed, new_candidates, new_sides"
 
 
-def rekey(connection: psycopg.Connection, source: str, table: str, pairs: pl.DataFrame) -> dict[str, int]:
+def rekey(connection: psycopg.Connection, source: str, table: str, pairs: pl.DataFrame, by: str) -> dict[str, int]:
     """Give the records of a source's table their new ids (`pairs`: COLUMNS); return table -> rows rewritten.
 
-    Raises TerminalError where an id is given twice or is empty, an old one is unknown, or a new one is another record.
+    `by`: who says so, noted in identity.rekeyings. Raises TerminalError where nobody is named, an id is given twice or
+    is empty, an old one is unknown, or a new one is another record.
     """
+    if not by or by == MODEL:
+        raise TerminalError("new ids need the name of who gives them: set SONIK_USER or give --by")
     wanted = _checked(pairs)
     bound = {"source": source, "table": table}
     with connection.transaction():
@@ -129,6 +143,7 @@ def rekey(connection: psycopg.Connection, source: str, table: str, pairs: pl.Dat
         connection.execute(_JUDGEMENTS)
         if (source, table) == ("mongo", "users"):
             connection.execute(_USERS)
+        connection.execute(_NOTE, [by, source, table, wanted.height])
         connection.execute(_DROP)
     return rewritten
 

@@ -135,10 +135,9 @@ def _seen(connection: psycopg.Connection, period: inbox.Since) -> Seen:
 def _resolve(connection: psycopg.Connection, period: inbox.Since, seen: Seen, report: Report, options: Options) -> None:
     touched = pl.DataFrame(schema=memory.TOUCHED)
     outcomes = _run(connection, period, seen, touched, report, options.matchers)
-    allowed = options.acknowledged or guard.acknowledged(connection)
-    if not allowed and not options.trial:
+    if not options.acknowledged and not options.trial:
         guard.judge(connection, outcomes)
-    guard.passed(connection, allowed)
+    guard.passed(connection, options.acknowledged)
     report.decided = inbox.decided(connection)
     if report.full or report.decided or report.mentions or seen.gone.height or report.evidence:
         inbox.mark_seen(connection, period, _rules(connection))

@@ -45,7 +45,7 @@ select r.ref, p.name, p.city_key as city, r.embedded, m.linked_by, m.linked_at, 
 from identity.entity_map as m
 inner join identity.mentions as r using (source, table_name, record_id)
 inner join identity.profiles as p using (key)
-left join identity.repeats as s using (source, table_name, record_id)
+left join identity.repeats as s on s.ref = r.ref
 where m.entity_id = %(id)s and not m.attached and (%(every)s or s.speaker is null)
 order by r.embedded, r.ref
 """

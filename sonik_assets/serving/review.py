@@ -58,7 +58,8 @@ limit %(limit)s
 """
 )
 _LOOKUP = """
-select query_hash as id, query, status, candidates, place_id, looked_up_at, answer, decided_by, decided_at
+select query_hash as id, query, status, candidates, place_id, looked_up_at, answer, decided_by, decided_at,
+    decided_reason
 from identity.places_cache
 """
 _DOUBTED = "where status in ('ambiguous', 'doubtful') and decided_by is null"

@@ -101,7 +101,10 @@ def test_renumbered_records_keep_their_entity(deciding: Commands, house: House, 
     assert house.id("directus/venues/900") == before
     assert "has no record 2" in deciding.fails("entity", "rekey", "directus", "venues", str(pairs))
     pairs.write_text("old_record_id,new_record_id\n900,2\n")
-    assert json.loads(deciding("entity", "rekey", "directus", "venues", str(pairs), "--json"))["entity_map"] == 1
+    again = deciding("entity", "rekey", "directus", "venues", str(pairs), "--by", "eva", "--json")
+    assert json.loads(again)["entity_map"] == 1
+    noted = "select decided_by, source, table_name, records from identity.rekeyings order by id"
+    assert house.rows(noted) == [(by, "directus", "venues", 1) for by in ("ana", "eva")]
     for text, words in (("", "is no CSV"), ("a,b\n1,2\n", "its first line must be old_record_id,new_record_id")):
         pairs.write_text(text)
         assert words in deciding.fails("entity", "rekey", "directus", "venues", str(pairs))

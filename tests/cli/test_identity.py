@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -17,12 +18,43 @@ def test_a_trial_tells_what_a_threshold_would_change_and_writes_nothing(sonik: C
     shown = " ".join(text.split())
     assert "venue split 1" in shown
     assert f"split venue Peña Sinfonía Barranco (lima) {seen.id(LIKE[0])} loses {LIKE[1]}" in shown
-    assert "nothing was written; next: `sonik identity adopt VERSION [--link]`" in text
+    used = matchers.versions(seen.connection)["venue"]
+    assert text.endswith(
+        f"nothing was written; next: `sonik identity adopt {used} --link 0.99999999`, then `sonik run`\n"
+    )
     assert seen.rows("select * from identity.entity_map order by 1, 2, 3") == before
 
 
 def test_a_trial_as_things_are_changes_nothing(sonik: Commands) -> None:
-    assert sonik.json("identity", "diff") == {"counts": [], "cases": []}
+    assert sonik.json("identity", "diff") == {"counts": [], "cases": [], "trained": {}}
+
+
+KEPT = "select version from identity.matchers order by 1"
+
+
+@pytest.mark.parametrize("words", [(), ("--link", "venue=0.99999999")])
+def test_a_trial_names_the_matcher_that_it_trained_and_kept(
+    deciding: Commands, house: House, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    used = matchers.load(house.connection, matchers.versions(house.connection)["venue"])
+    other = replace(used, review=used.review / 2)
+    monkeypatch.setattr("sonik_assets.identity.matching.model.train", lambda *_: other)
+    assert (other.version,) not in house.rows(KEPT)
+    text = deciding("identity", "diff", "--train", "venue", *words)
+    assert f"{other.version} is trained and kept; it is not in use\n" in text
+    more = " --link 0.99999999" if words else ""
+    wanted = f"next: `sonik identity adopt {other.version}{more}`, then `sonik run`\n"
+    assert text.endswith(wanted)
+    assert ("nothing else was written; " + wanted in text) == bool(words)  # else nothing would change
+    assert (other.version,) in house.rows(KEPT)
+    assert deciding.json("identity", "diff", "--train", "venue", *words)["trained"] == {"venue": other.version}
+    deciding(*wanted.removeprefix("next: `sonik ").partition("`")[0].split())
+
+
+def test_a_trial_says_so_if_what_it_trained_is_in_use_already(deciding: Commands, house: House) -> None:
+    used = matchers.versions(house.connection)["venue"]  # too few records to learn from
+    text = deciding("identity", "diff", "--train", "venue")
+    assert text.endswith(f"nothing would change\n{used} is trained; it is in use already\n")
 
 
 @pytest.mark.parametrize("text", ["venue", "venue=2", "venue=x", "foo=0.9"])
@@ -71,8 +103,27 @@ def test_a_held_run_shows_its_worst_cases_until_somebody_lets_it_through(decidin
     assert f"venue merged 30 Pastelería Joaquina (guadalajara) {house.id(CMS)}" in " ".join(text.split())
     assert text.endswith("next: mend the source, or `sonik identity acknowledge` and `sonik run`\n")
     assert json.loads(deciding("identity", "held", "--json"))["worst"][0]["name"] == "Pastelería Joaquina (guadalajara)"
-    assert "ana lets it through: 30 of 90" in deciding("identity", "acknowledge")
-    assert "acknowledged by ana: the next run goes through" in deciding("identity", "held")
+    text = deciding("identity", "acknowledge")
+    assert "ana lets it through: 30 of 90" in text
+    assert "the next run may change as much, up to 10 % more" in text
+    assert "acknowledged by ana: the next run may change as much, up to 10 % more" in deciding("identity", "held")
+
+
+def test_undoing_one_account_undoes_the_persons_others(deciding: Commands, house: House) -> None:
+    house.mention("mongo/users/u2", "person", user_id="u2")
+    house.connection.execute(
+        "insert into identity.entity_map (source, table_name, record_id, entity_id, entity_type, linked_by)"
+        " select source, table_name, 'u2', entity_id, entity_type, linked_by"
+        " from identity.entity_map where record_id = 'u1' and source = 'mongo'"
+    )
+    house.evidence("anon", "u2", "2026-03-05T00:00Z")
+    status = "select user_record, status from identity.visitors where anonymous_id = 'anon' and status = 'linked'"
+    text = deciding("visitor", "undo", "anon", "u2", "--reason", "shared tablet")
+    assert text.startswith("visitor anon is not user u2, nor u1: the same person\nnext: `sonik run`")
+    assert house.rows(status) == []
+    text = deciding("visitor", "redo", "anon", "u2")
+    assert text.startswith("visitor anon may be user u1 again, and u2: the same person\nnext: `sonik run`")
+    assert house.rows(status) == [("u1", "linked")]
 
 
 def test_before_the_first_run_it_says_what_to_run(unused: Commands) -> None:

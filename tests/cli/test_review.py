@@ -104,7 +104,11 @@ def test_what_is_left_open_waits_last_with_who_left_it(deciding: Commands) -> No
 def test_a_place_is_chosen_and_taken_back(deciding: Commands, house: House) -> None:
     (found,) = deciding.json("review", "list", "--type", "places")["places"]
     held = "select value from identity.identifiers where scheme = 'google_places_id' and valid_to is null"
-    assert deciding("review", "decide", found["id"][:12], "P2").startswith("Twin: P2, says ana\n")
+    given = deciding("review", "decide", found["id"][:12], "P2", "--reason", "the door is there")
+    assert given.startswith("Twin: P2, says ana\n")
+    assert house.rows("select decided_reason from identity.places_cache where decided_by = 'ana'") == [
+        ("the door is there",)
+    ]
     assert house.rows(held) == [("P2",)]
     assert "decided by ana: P2" in deciding("review", "show", found["id"])
     assert deciding.json("review", "list", "--type", "places")["places"] == []
@@ -119,6 +123,8 @@ def test_what_a_person_may_not_decide(sonik: Commands, seen: House) -> None:
     pair = asked(sonik, CMS)
     assert "'P1' is no verdict on a pair: give same, different, unsure" in sonik.misused("review", "decide", pair, "P1")
     assert "set SONIK_USER or give --by" in sonik.fails("review", "decide", pair, "same", "--by", "sonik")
+    (look_up,) = sonik.json("review", "list", "--type", "places")["places"]
+    assert "set SONIK_USER or give --by" in sonik.fails("review", "decide", look_up["id"], "P1", "--by", "sonik")
     assert seen.id(CMS) != seen.id(TWICE)
 
 

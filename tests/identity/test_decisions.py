@@ -166,7 +166,7 @@ def test_aliases_stay_one_step(two):
     assert len(rows) == 3
     assert not {old for old, _ in short} & {new for _, new in short}
     with pytest.raises(TerminalError, match="is one instagram_url"):
-        decisions.alias(two.connection, "instagram_url", "x", "@X", "ana")
+        decisions.alias(two.connection, "instagram_url", "nebula", "@Nebula", "ana")
     with pytest.raises(TerminalError, match="phone has no aliases"):
         decisions.alias(two.connection, "phone", "1", "2", "ana")
     with pytest.raises(TerminalError, match="is no domain"):
@@ -243,7 +243,7 @@ def test_a_renumbered_source_keeps_its_entities(two):
     before = {ref: two.id(ref) for ref in (A, B, "directus/venues/3", "directus/venues.part/1", C)}
     decided = two.rows(DECIDED)
     moved = {"1": "2", "2": "900", "3": "1"}
-    rewritten = rekeying.rekey(two.connection, "directus", "venues", renumbered(**moved))
+    rewritten = rekeying.rekey(two.connection, "directus", "venues", renumbered(**moved), "ana")
     assert rewritten["entity_map"] == 4
     assert two.id("directus/venues/900") == before[B]
     two.connection.execute("delete from staging.mentions where source = 'directus'")
@@ -276,7 +276,7 @@ def test_rekeying_refuses_what_is_not_one_to_one(two):
         (pl.DataFrame({"old": ["1"]}), "no column old_record_id and new_record_id"),
     ):
         with pytest.raises(TerminalError, match=words):
-            rekeying.rekey(two.connection, "directus", "venues", pairs)
+            rekeying.rekey(two.connection, "directus", "venues", pairs, "ana")
     assert two.rows("select * from identity.entity_map order by 1, 2, 3") == before
 
 
@@ -285,7 +285,7 @@ def test_renumbered_users_keep_their_visitors(world):
     world.evidence("anon", "u1", "2026-02-10T00:00Z")
     resolve(world.connection, options=IDS)
     person = world.id("mongo/users/u1")
-    rekeying.rekey(world.connection, "mongo", "users", renumbered(u1="n1"))
+    rekeying.rekey(world.connection, "mongo", "users", renumbered(u1="n1"), "ana")
     world.connection.execute("truncate staging.mentions, staging.visitor_evidence")
     world.mention("mongo/users/n1", "person", email="ana@mail.com", user_id="n1")
     world.evidence("anon", "n1", "2026-02-10T00:00Z")

@@ -116,6 +116,84 @@ def test_acknowledging_lets_exactly_the_next_run_through(many: World) -> None:
     assert dropped(many) == FEW + 1
 
 
+def test_acknowledging_lets_no_more_through_than_what_was_held(many: World) -> None:
+    drop(many, FEW + 1)
+    run(many)
+    guard.acknowledge(many.connection, "ana")
+    drop(many, 2 * FEW)
+    before = written(many)
+    again = [f"{2 * FEW} of {MANY} artist entities would be tombstoned"]
+    assert run(many).held == again
+    assert written(many) == before
+    ((reasons, _, by),) = held(many)
+    assert (reasons, by) == (again, None)
+    assert run(many).held == again
+    guard.acknowledge(many.connection, "ana")
+    assert run(many).held == ()
+    assert dropped(many) == 2 * FEW
+
+
+@pytest.mark.parametrize("more", [-1, 0, 2, 3])
+def test_ten_percent_more_than_what_was_held_goes_through(many: World, more: int) -> None:
+    drop(many, FEW + 2)
+    run(many)
+    guard.acknowledge(many.connection, "ana")
+    artists(many, MANY)
+    drop(many, FEW + 2 + more)
+    assert bool(run(many).held) == (FEW + 2 + more > (FEW + 2) * guard.MARGIN) == (more == 3)
+
+
+def test_another_change_than_the_held_one_is_held(world: World) -> None:
+    artists(world, MANY, "'@dj' || n")
+    run(world)
+    drop(world, FEW + 1)
+    run(world)
+    guard.acknowledge(world.connection, "ana")
+    artists(world, MANY, "'@pair' || n / 2")
+    world.connection.execute("delete from identity.aliases")
+    before = written(world)
+    assert run(world).held == [f"{MANY // 2 - 1} of {MANY} artist entities would be merged"]
+    assert written(world) == before
+
+
+def test_what_was_let_through_is_listed_again_with_what_was_not(world: World) -> None:
+    """Else each acknowledgement would forget the one before."""
+    artists(world, MANY)
+    people(world, 1, 1, "ana@mail.com")
+    run(world)
+    drop(world, FEW + 2)
+    world.connection.execute("delete from staging.mentions where entity_type = 'person'")
+    people(world, 1, 1, "ana@mail.com")
+    first = run(world).held
+    guard.acknowledge(world.connection, "ana")
+    people(world, 2, MOST_RECORDS + 1, "ana@mail.com")
+    assert run(world).held == [*first, f"1 entities would have more than {MOST_RECORDS} records"]
+    guard.acknowledge(world.connection, "ana")
+    assert run(world).held == ()
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_over_the_cap_only_the_one_that_was_held_goes_through_at_its_size(world: World, before: int) -> None:
+    """Of one that there was before and of a new one, which has another id each run."""
+    reason = f"1 entities would have more than {MOST_RECORDS} records"
+    people(world, 1, 1, "eva@mail.com")
+    people(world, 1001, 1000 + before, "ana@mail.com")
+    run(world)
+    people(world, 1002, 1002 + MOST_RECORDS, "ana@mail.com")
+    for first, email, too_many in ((2000, "ana@mail.com", reason), (2, "eva@mail.com", reason.replace("1", "2", 1))):
+        assert run(world).held == [reason]
+        guard.acknowledge(world.connection, "ana")
+        people(world, first, first + MOST_RECORDS, email)
+        assert run(world).held == [too_many]
+        numbers = f"select n::text from generate_series({first}, {first + MOST_RECORDS}) as n"
+        world.connection.execute(f"delete from staging.mentions where record_id in ({numbers})")
+    assert run(world).held == [reason]
+    guard.acknowledge(world.connection, "ana")
+    people(world, 100, 103, "ana@mail.com")  # Of which one sorts before all that were held.
+    assert run(world).held == ()
+    assert check(world, "no_entity_over_the_cap") == []
+
+
 def test_a_run_with_less_to_change_goes_through_and_closes_what_was_held(many: World) -> None:
     drop(many, FEW + 1)
     assert run(many).held

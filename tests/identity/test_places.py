@@ -1,4 +1,4 @@
-"""Look-ups on PostgreSQL: what is asked, chosen, doubted, kept, decided, refreshed and spent."""
+"""Look-ups on PostgreSQL: asked, doubted, kept, decided, refreshed and spent; over runs: test_places_runs.py."""
 
 import json
 from datetime import timedelta
@@ -7,8 +7,6 @@ from functools import partial
 import polars as pl
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from resources.errors import TerminalError
@@ -25,7 +23,6 @@ from sonik_assets.identity.places import (
     mark_verified,
     refresh,
 )
-from sonik_assets.identity.places.choice import DOUBTED_METRES, choose, doubt
 from sonik_assets.identity.tables import ensure_tables
 from sonik_assets.migrations import migrate
 
@@ -94,44 +91,6 @@ def test_one_place_that_agrees_is_the_place_and_is_asked_once(house):
     assert house.rows("select xmin::text from identity.places_cache") == state
 
 
-@pytest.mark.parametrize(
-    ("query", "place", "why"),
-    [
-        (Query("Bar Nébula", city="Lima"), Place("P", "NEBULA bar", "Av. Sol 1, Lima 15, Perú"), None),
-        (Query("Bar Nébula", city="Lima"), Place("P", "Bar Nébula", "Av. Sol 1, Limatambo, Perú"), "city"),
-        (Query("Bar Nébula", city="Lima"), Place("P", "Bar Nébula", city="Cusco"), "city"),
-        (Query("Bar Nébula", city="Lima"), Place("P", "Bar Nébula"), None),
-        (Query("Bar Nébula"), Place("P", "Bar Nébula", "Av. Sol 1, Lima"), "nowhere"),
-        (Query("Bar Nébula", city="Lima"), Place("P", "Teatro Colón", "Av. Sol 1, Lima"), "name"),
-        (Query("Bar Nébula", city="Lima", **HERE), Place("P", "Bar Nébula", "Callao", -12.008, -77.0), None),
-        (
-            Query("Bar Nébula", "Sol 5", "Lima", **HERE),
-            Place("P", "Bar Nébula", "Av. Sol 5, Lima", -12.03, -77.0),
-            None,
-        ),
-        (
-            Query("Bar Nébula", "Sol 5", "Lima", **HERE),
-            Place("P", "Bar Nébula", "Av. Sol 7, Lima", -12.03, -77.0),
-            "far",
-        ),
-        (Query("Bar Nébula", "Sol 5", "Lima"), Place("P", "Bar Nébula", "Av. Sol 7, Lima"), "address"),
-        (Query("Bar Nébula", "Sol 5", "Lima"), Place("P", "Bar Nébula", "Av. Sol 5, Lima"), None),
-        (Query("Bar Nébula", city="Lima", **HERE), Place("P", "Bar Nébula", "Lima", -12.06, -77.0), "far"),
-    ],
-)
-def test_what_agrees(query, place, why):
-    assert doubt(query, place) == why
-    assert choose(query, [place]).status == ("doubtful" if why else "found")
-
-
-@given(st.floats(-80, 80), st.floats(-180, 180), st.floats(0.9, 1.1))
-def test_near_is_by_metres_wherever_it_is(latitude, longitude, share):
-    north = latitude + share * DOUBTED_METRES / 111_195
-    query = Query("Bar", latitude=latitude, longitude=longitude)
-    found = doubt(query, Place("P", "Bar", None, north, longitude))
-    assert found == ("far" if share > 1.001 else None) or 0.999 < share <= 1.001
-
-
 def test_several_and_doubtful_ones_go_to_review(house):
     house.mention("directus/venues/1", "venue", **BAR)
     house.mention("directus/venues/2", "venue", name="Twin", city="Lima")
@@ -166,6 +125,8 @@ def test_a_persons_choice_wins_over_later_look_ups(house):
     assert house.rows("select status, decided_by from identity.places_cache") == [("none", "eva")]
     with pytest.raises(TerminalError, match="there is no look-up zzz"):
         decide(house.connection, "zzz", "P1", "ana")
+    with pytest.raises(TerminalError, match="set SONIK_USER or give --by"):
+        decide(house.connection, query_hash, "P2", "")
 
 
 def test_a_budget_that_runs_out_leaves_the_rest_to_the_next_run(house):
@@ -193,6 +154,22 @@ def test_what_was_paid_for_is_kept_though_the_register_then_refuses(house):
     with pytest.raises(TerminalError):
         run(house, Refusing())
     assert house.rows("select count(*) from identity.places_cache") == [(100,)]
+
+
+def test_what_was_paid_for_is_kept_though_the_register_refuses_in_the_middle_of_a_batch(house):
+    for number in range(150):
+        house.mention(f"directus/venues/{number:03}", "venue", name=f"Bar {number}", city="Lima")
+
+    class Refusing(Register):
+        def find(self, queries):
+            for query in queries:
+                if len(self.asked) == 130:
+                    raise TerminalError("refused")
+                yield self._find(query)
+
+    with pytest.raises(TerminalError, match="refused"):
+        run(house, Refusing())
+    assert house.rows("select count(*) from identity.places_cache") == [(130,)]
 
 
 def test_content_is_forgotten_after_30_days_and_ids_are_not(house):
@@ -345,4 +322,4 @@ def test_the_circuit_is_everyones(own):
 def test_the_meter_is_what_the_registers_opener_takes(own, tmp_path):
     environment = {"GOOGLE_MAPS_API_KEY": "AIza-test", "SONIK_PLACES_DAY_BUDGET": "0"}
     places = open_places(tmp_path, name_key, environment, partial(PostgresMeter, own))
-    assert places.find([Query("Bar")]) == [None]  # nothing is sent
+    assert list(places.find([Query("Bar")])) == [None]  # nothing is sent

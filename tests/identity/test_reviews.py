@@ -142,7 +142,7 @@ def test_unlike_names_with_one_handle_and_a_site_each_are_asked_about(world):
     assert (judgement, method) == ("unsure", "instagram_url")
     assert told["shared"]["value"] == "instagram.com/nebula"
     assert told["reason"] == "named unlike, and each has its own domain"
-    with pytest.raises(TerminalError, match="hold different domain .*sonik entity alias"):
+    with pytest.raises(TerminalError, match=r"hold different domain .*sonik entity alias"):
         decisions.judge(world.connection, Decision(one, two, "same"), "ana")
     decisions.alias(world.connection, "domain", "zoerock.mx", "anapaz.mx", "ana", "her other band")
     assert world.id(one) == world.id(two)

@@ -81,12 +81,41 @@ def test_sign_ins_settle_what_accounts_list():
 
 
 def test_an_account_that_alone_lists_a_visitor_has_it():
-    assert told(spans(evidence([("x", "a", 3, "profile")]))) == [("a", -27, None, "linked")]
+    """From its own time on: a list says nothing of what was before the account."""
+    assert told(spans(evidence([("x", "a", 3, "profile")]))) == [("a", 3, None, "linked")]
+
+
+def test_accounts_of_one_person_that_list_a_visitor_have_it_from_the_earliest_on():
+    rows = [("x", "a", 9, "profile"), ("x", "b", 3, "profile")]
+    found = spans(evidence(rows), users({"a": "P", "b": "P"}))
+    assert told(found) == [("b", 3, None, "linked")]
+    assert found["evidence_at"].to_list() == [at(3)]
 
 
 def test_two_accounts_that_list_a_visitor_contest_it():
     rows = [("x", "a", 0, "profile"), ("x", "b", 9, "profile")]
-    assert told(spans(evidence(rows))) == [("a", -30, None, "contested"), ("b", -30, None, "contested")]
+    assert told(spans(evidence(rows))) == [("a", 0, None, "contested"), ("b", 0, None, "contested")]
+
+
+@pytest.mark.parametrize(("undone", "live", "day"), [("a", "b", 9), ("b", "a", 0)])
+def test_of_two_lists_the_one_that_stays_counts_from_its_own_time(undone, live, day):
+    rows = evidence([("x", "a", 0, "profile"), ("x", "b", 9, "profile")])
+    found = spans(rows, undone=pairs({("x", undone)}))
+    assert sorted(told(found)) == sorted([(live, day, None, "linked"), (undone, day, None, "undone")])
+
+
+def test_lists_of_two_contest_each_other_from_the_earliest_that_stays():
+    rows = evidence([("x", user, day, "profile") for user, day in (("a", 0), ("b", 5), ("c", 9))])
+    found = told(spans(rows, undone=pairs({("x", "a")})))
+    assert sorted(found) == [("a", 5, None, "undone"), ("b", 5, None, "contested"), ("c", 5, None, "contested")]
+
+
+def test_lists_that_are_all_undone_are_nobodys_from_the_earliest_on():
+    rows = evidence([("x", "a", 0, "profile"), ("x", "b", 9, "profile")])
+    assert told(spans(rows, undone=pairs({("x", "a"), ("x", "b")}))) == [
+        ("a", 0, None, "undone"),
+        ("b", 0, None, "undone"),
+    ]
 
 
 def test_an_unknown_user_ends_a_span_and_gets_none():
@@ -116,6 +145,17 @@ def test_linked_spans_of_a_visitor_never_overlap(rows, persons, links):
             for earlier, later in pairwise(held.sort("valid_from").rows(named=True)):
                 assert earlier["valid_to"] is not None
                 assert earlier["valid_to"] <= later["valid_from"]
+
+
+@given(ROWS, PERSONS, UNDONE)
+def test_only_a_sign_in_looks_back_and_at_most_30_days(rows, persons, links):
+    """No account has a visitor before its own evidence, but for the first to sign in."""
+    frame = evidence(rows)
+    linked = spans(frame, users(persons), pairs(links)).filter(pl.col("status") == "linked")
+    signed = set(frame.filter(pl.col("method") == "sign_in")["anonymous_id"])
+    for row in linked.rows(named=True):
+        back = timedelta(days=30) if row["anonymous_id"] in signed else timedelta()
+        assert row["valid_from"] in {row["evidence_at"], row["evidence_at"] - back}
 
 
 @given(ROWS, PERSONS, st.integers(-60, 20))
@@ -198,6 +238,52 @@ def test_only_what_is_linked_can_be_undone_and_only_what_is_undone_redone(people
         undo(people.connection, "x", "c", "ana", "why")
     with pytest.raises(TerminalError, match="is not undone"):
         redo(people.connection, "x", "a", "ana")
+
+
+ONE = "update identity.entity_map set entity_id = '00000000-0000-7000-8000-000000000000' where record_id in ('a', 'c')"
+
+
+@pytest.fixture
+def twice(people):
+    """The first user has another account, `c`, used on the visitor too; one row tells of both."""
+    people.mention("mongo/users/c", "person", user_id="c")
+    people.connection.execute("insert into identity.entity_map values ('mongo', 'users', 'c', uuidv7(), 'person', 'x')")
+    people.connection.execute(ONE)
+    people.evidence("y", "c", at(5).isoformat())
+    recompute(people.connection, ["x", "y"])
+    assert people.rows(SHOWN)[2:] == [("y", "a", "linked")]
+    return people
+
+
+@pytest.mark.parametrize("account", ["a", "c"])
+def test_an_undone_link_is_that_of_all_accounts_of_the_person(twice, account):
+    assert undo(twice.connection, "y", account, "ana", "a kiosk") == ["a", "c"]
+    assert {row[2] for row in twice.rows(SHOWN) if row[0] == "y"} == {"undone"}
+    assert undone(twice.connection)["user_record"].sort().to_list() == ["a", "c"]
+    assert redo(twice.connection, "y", account, "eva") == ["a", "c"]
+    assert twice.rows(SHOWN)[2:] == [("y", "a", "linked")]
+    with pytest.raises(TerminalError, match=f"visitor y to user {account} is not undone"):
+        redo(twice.connection, "y", account, "eva")
+
+
+def test_an_account_that_was_never_on_the_visitor_is_not_undone_with_the_others(twice):
+    assert undo(twice.connection, "x", "a", "ana", "a kiosk") == ["a"]
+    with pytest.raises(TerminalError, match="visitor x is not linked to user c: nothing to undo"):
+        undo(twice.connection, "x", "c", "ana", "a kiosk")
+
+
+def test_what_was_undone_before_two_became_one_person_is_given_again(people):
+    undo(people.connection, "x", "b", "ana", "a kiosk")
+    people.connection.execute(ONE.replace("'c'", "'b'"))
+    recompute(people.connection, ["x"])
+    assert redo(people.connection, "x", "a", "eva") == ["b"]
+    assert people.rows(SHOWN)[0] == ("x", "a", "linked")
+
+
+def test_a_user_whose_record_is_gone_is_undone_alone(people):
+    people.delete("mongo/users/b")
+    assert undo(people.connection, "x", "b", "ana", "a kiosk") == ["b"]
+    assert redo(people.connection, "x", "b", "ana") == ["b"]
 
 
 def test_a_second_computation_writes_nothing(people):

@@ -23,7 +23,8 @@ _ARTICLES = word_set("articles")
 _MAILBOX = pl.element().str.split("@").list.first().str.replace_all(r"[^a-z0-9]", "")
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _LEADING = re.compile(
-    r"\s*(?!0\d{4}\b|\d{6})(\d{1,6})[a-zA-Z]?,? +(?!(?:de|of|y|piso|norte|sur|oriente|poniente)\b)(?=[a-zA-Z])", re.IGNORECASE
+    r"\s*(?!0\d{4}\b|\d{6})(\d{1,6})[a-zA-Z]?,? +(?!(?:de|of|y|piso|norte|sur|oriente|poniente)\b)(?=[a-zA-Z])",
+    re.IGNORECASE,
 )
 """A house number before its street (`1601 N 32nd St`), which no street of a number begins like (`5 de Mayo 12`)."""
 _ORDINAL = re.compile(r"\b(\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)

@@ -13,20 +13,30 @@ from psycopg import sql
 from resources.errors import TerminalError
 from resources.stores import tables
 from resources.stores.copy import copy_frame
+from sonik_assets.identity.judgements import MODEL
 
 TABLES = """
 alter table identity.places_cache
-    add column if not exists origin text, -- who answered; null: an answer from before origins were kept
-    add column if not exists status text
-        check (status in ('found', 'ambiguous', 'doubtful', 'none', 'gone')),
+    add column if not exists origin text, -- who answered; null: nobody yet
+    add column if not exists status text,
     add column if not exists refresh_at timestamptz, -- found: check the id; else: ask again
     add column if not exists decided_by text,
-    add column if not exists decided_at timestamptz;
+    add column if not exists decided_at timestamptz,
+    add column if not exists decided_reason text,
+    -- Another answer than before, of which unchanged records that ask (or hold the id) have not heard.
+    add column if not exists news boolean not null default false;
+alter table identity.places_cache drop constraint if exists places_cache_status_check;
+alter table identity.places_cache add constraint places_cache_status_check
+    check (status in ('waiting', 'found', 'ambiguous', 'doubtful', 'none', 'gone', 'invalid'));
 create index if not exists places_cache_place_id on identity.places_cache (place_id);
 create index if not exists places_cache_expires_at on identity.places_cache (expires_at);
 create index if not exists places_cache_alias_of on identity.places_cache (alias_of) where alias_of is not null;
+create index if not exists places_cache_origin on identity.places_cache (origin);
+create index if not exists places_cache_refresh_at on identity.places_cache (refresh_at);
+create index if not exists places_cache_news on identity.places_cache (query_hash) where news;
+create index if not exists places_cache_retired on identity.places_cache (place_id, status)
+    where status in ('gone', 'invalid');
 """
-"""Run after `identity.tables.ensure_tables`; changes nothing that is there."""
 
 KNOWN: dict[str, Any] = {
     **dict.fromkeys(("query_hash", "status", "place_id", "answer"), pl.String),
@@ -41,11 +51,12 @@ ANSWERS: dict[str, Any] = {
 _KNOWN = sql.SQL("""
 select
     c.query_hash, c.status, coalesce(c.alias_of, i.alias_of, c.place_id), c.answer::text, c.candidates,
-    c.status <> 'found' and c.decided_by is null and coalesce(c.refresh_at <= now(), false)
+    c.decided_by is null
+        and (c.origin is distinct from %(origin)s or c.status <> 'found' and coalesce(c.refresh_at <= now(), false))
 from unnest(%(hashes)s::text[]) as asked (query_hash)
 join identity.places_cache as c using (query_hash)
 left join identity.places_cache as i on i.query_hash = 'place_id:' || c.place_id
-where %(origin)s::text is null or c.origin = %(origin)s or c.decided_by is not null
+where c.status <> 'waiting'
 """)
 _KEEP = """
 insert into identity.places_cache as c (
@@ -55,9 +66,23 @@ select query_hash, query, origin, status, place_id, answer, candidates, expires_
 on conflict (query_hash) do update set
     query = excluded.query, origin = excluded.origin, status = excluded.status, place_id = excluded.place_id,
     answer = excluded.answer, candidates = excluded.candidates, expires_at = excluded.expires_at,
-    refresh_at = excluded.refresh_at, alias_of = null, looked_up_at = now()
+    refresh_at = excluded.refresh_at, alias_of = null, looked_up_at = now(),
+    news = c.news or (
+        excluded.place_id is distinct from case when c.status = 'found' then coalesce(c.alias_of, c.place_id) end
+        and exists (select from identity.places_asked as a where a.query_hash = c.query_hash)
+    )
 where c.decided_by is null
 """
+# An id that is found lives, whatever was said of it before.
+_REVIVE = """
+update identity.places_cache set
+    status = 'found', alias_of = null, looked_up_at = now(), refresh_at = now() + interval '12 months', news = true
+where place_id = any(%s) and starts_with(query_hash, 'place_id:') and status in ('gone', 'invalid')
+"""
+_RETIRED = sql.SQL("""
+select place_id, status from identity.places_cache
+where status in ('gone', 'invalid') and starts_with(query_hash, 'place_id:') order by 1
+""")
 # Only ids may be kept for good.
 _BLANK = """
 update identity.places_cache set
@@ -70,7 +95,7 @@ where expires_at <= now()
 """
 _DECIDE = """
 update identity.places_cache set
-    place_id = %(place_id)s, alias_of = null, decided_by = %(by)s, decided_at = now(),
+    place_id = %(place_id)s, alias_of = null, decided_by = %(by)s, decided_at = now(), decided_reason = %(reason)s,
     status = case when %(place_id)s::text is null then 'none' else 'found' end,
     refresh_at = case when %(place_id)s::text is not null and origin = 'google' then now() + interval '12 months' end
 where query_hash = %(query_hash)s and query_hash not like 'place_id:%%'
@@ -92,7 +117,7 @@ where i.scheme = 'google_places_id' and i.value = c.place_id and i.verified_at i
 
 
 def known(connection: psycopg.Connection, hashes: Sequence[str], origin: str | None) -> pl.DataFrame:
-    """Return KNOWN of the questions that `origin` (None: anybody) or a person has answered; `due`: ask again."""
+    """Return KNOWN of the questions that were answered; `due`: time is up, or `origin` is not who answered."""
     return tables.read(connection, _KNOWN, KNOWN, {"hashes": list(hashes), "origin": origin})
 
 
@@ -105,7 +130,13 @@ def keep(connection: psycopg.Connection, answers: pl.DataFrame) -> None:
         )
         copy_frame(cursor, sql.Identifier("places_answers"), answers.select(list(ANSWERS)))
         cursor.execute(_KEEP)
+        cursor.execute(_REVIVE, [answers["place_id"].drop_nulls().unique().to_list()])
         cursor.execute("drop table places_answers")
+
+
+def retired(connection: psycopg.Connection) -> pl.DataFrame:
+    """Return `place_id` and `status` of ids that are none (any more), whoever states them: gone, or invalid."""
+    return tables.read(connection, _RETIRED, dict.fromkeys(("place_id", "status"), pl.String))
 
 
 def blank(connection: psycopg.Connection) -> int:
@@ -113,13 +144,18 @@ def blank(connection: psycopg.Connection) -> int:
     return connection.execute(_BLANK).rowcount
 
 
-def decide(connection: psycopg.Connection, query_hash: str, place_id: str | None, by: str) -> None:
+def decide(connection: psycopg.Connection, query_hash: str, place_id: str | None, by: str, reason: str = "") -> None:
     """Note a person's answer: that place, or (None) none; it holds over every later look-up, until decided anew.
 
-    Raises TerminalError where the question was never looked up.
+    Raises TerminalError where the question was never looked up, or nobody decides.
     """
-    if not connection.execute(_DECIDE, {"query_hash": query_hash, "place_id": place_id, "by": by}).rowcount:
+    if not by or by == MODEL:
+        raise TerminalError("a decision needs the name of who decides: set SONIK_USER or give --by")
+    bound = {"query_hash": query_hash, "place_id": place_id, "by": by, "reason": reason or None}
+    if not connection.execute(_DECIDE, bound).rowcount:
         raise TerminalError(f"there is no look-up {query_hash}: take the hash from the review")
+    if place_id is not None:
+        connection.execute(_REVIVE, [[place_id]])
 
 
 def aliases(connection: psycopg.Connection) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 A question's hash is of what it says, not of who is asked: a person's answer to it holds for every register.
 """
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
 
@@ -10,6 +11,8 @@ import polars as pl
 
 from resources.places import Query
 
+KINDS = ("venue", "organization")
+"""Of which places are looked up."""
 _ASK = {"name": "name", "address": "address", "city": "city", "country": "country_code"}
 _POINT = ("latitude", "longitude")
 DECIMALS = 5
@@ -19,7 +22,7 @@ DECIMALS = 5
 def lacking(mentions: pl.DataFrame) -> pl.DataFrame:
     """Return `row`, the fields of `Query` and `query_hash` of prepared venues and organizations without Places id."""
     wanted = mentions.filter(
-        pl.col("entity_type").is_in(["venue", "organization"])
+        pl.col("entity_type").is_in(KINDS)
         & ~pl.col("embedded")
         & (pl.col("google_place_id").str.strip_chars().replace("", None).is_null())
         & pl.col("name_key").is_not_null()
@@ -50,5 +53,11 @@ def questions(rows: pl.DataFrame) -> Iterator[Query]:
 
 
 def as_json() -> pl.Expr:
-    """Return the question as JSON, for people."""
+    """Return the question as JSON, for people and for later runs."""
     return pl.struct(*_ASK, *_POINT).struct.json_encode().alias("query")
+
+
+def from_json(rows: pl.DataFrame) -> Iterator[Query]:
+    """Yield the questions that `as_json` wrote."""
+    for text in rows["query"]:
+        yield Query(**json.loads(text))

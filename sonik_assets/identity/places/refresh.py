@@ -1,6 +1,7 @@
 """Google's ids change: those of twelve months and more are checked, and found to be the same, moved, or gone.
 
-An id that moved becomes an alias of the new one; one that is gone is retired, and its question asked anew.
+An id that moved becomes an alias of the new one; one that is gone is retired, and its question asked anew; one that
+never was an id is retired too, whoever states it.
 """
 
 from collections.abc import Mapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from resources.places import Places, Refreshing
+from resources.places import NO_ID, Places, Refreshing
 
 _DUE = """
 select coalesce(alias_of, place_id)
@@ -27,7 +28,7 @@ where
     and (verified_at is null or verified_at < now() - interval '12 months')
     and not exists (
         select from identity.places_cache as c
-        where c.query_hash = 'place_id:' || i.value and (c.status = 'gone' or c.refresh_at > now())
+        where c.query_hash = 'place_id:' || i.value and (c.status in ('gone', 'invalid') or c.refresh_at > now())
     )
 group by value
 order by min(verified_at) nulls last, value
@@ -39,28 +40,43 @@ select 'place_id:' || old, jsonb_build_object('place_id', old), 'google', 'found
 from unnest(%(old)s::text[]) as asked (old)
 on conflict (query_hash) do nothing
 """
-# Every row that stood for the id, by itself or as an alias. A decision for an id ends with it.
+# Every row that stood for the id, by itself or as an alias. A decision for an id ends with it. News to who asks, and
+# where the id is none any more to all who state it.
 _APPLY = """
 update identity.places_cache as c set
-    status = case when n.new is null then 'gone' else c.status end,
+    status = case
+        when n.new is not null then c.status
+        when n.never and starts_with(c.query_hash, 'place_id:') then 'invalid'
+        else 'gone'
+    end,
     alias_of = case when n.new is null then c.alias_of else nullif(n.new, c.place_id) end,
     looked_up_at = now(),
     refresh_at = case when n.new is null then now() else now() + interval '12 months' end,
     decided_by = case when n.new is not null then c.decided_by end,
-    decided_at = case when n.new is not null then c.decided_at end
-from unnest(%(old)s::text[], %(new)s::text[]) as n (old, new)
+    decided_at = case when n.new is not null then c.decided_at end,
+    decided_reason = case when n.new is not null then c.decided_reason end,
+    news = c.news or case
+        when starts_with(c.query_hash, 'place_id:') then n.new is null
+        else n.new is distinct from n.old
+            and exists (select from identity.places_asked as a where a.query_hash = c.query_hash)
+    end
+from unnest(%(old)s::text[], %(new)s::text[], %(never)s::boolean[]) as n (old, new, never)
 where c.status = 'found' and coalesce(c.alias_of, c.place_id) = n.old
 """
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """How many ids are as they were, moved to another id, are gone, and were not answered (the next run's)."""
+    """How many ids are as they were, moved to another id, are gone, and were not answered (the next run's).
+
+    `invalid`: texts that never were an id.
+    """
 
     same: int = 0
     moved: int = 0
     gone: int = 0
     waiting: int = 0
+    invalid: int = 0
 
 
 def refresh(connection: psycopg.Connection, places: Places | None, *, limit: int = 1_000, stated: int = 0) -> Refreshed:
@@ -76,12 +92,14 @@ def refresh(connection: psycopg.Connection, places: Places | None, *, limit: int
     now = places.refresh(ids)
     with connection.transaction():
         _apply(connection, now)
-    moved = sum(new is not None and new != old for old, new in now.items())
-    gone = sum(new is None for new in now.values())
-    return Refreshed(len(now) - moved - gone, moved, gone, len(ids) - len(now))
+    told = list(now.values())
+    gone, invalid = told.count(None), told.count(NO_ID)
+    moved = sum(new not in (None, NO_ID, old) for old, new in now.items())
+    return Refreshed(len(now) - moved - gone - invalid, moved, gone, len(ids) - len(now), invalid)
 
 
 def _apply(connection: psycopg.Connection, now: Mapping[str, str | None]) -> None:
-    parameters = {"old": list(now), "new": list(now.values())}
+    told = now.values()
+    parameters = {"old": list(now), "new": [new or None for new in told], "never": [new == NO_ID for new in told]}
     connection.execute(_REMEMBER, parameters)
     connection.execute(_APPLY, parameters)

@@ -1,7 +1,7 @@
 """People take a visitor's link to a user back, and give it again: who, when and why, kept over every later run.
 
-A decision takes effect at once: the visitor's spans are computed anew by the same rules as in a run. SQL only; the
-rules are in `rules.py`.
+A person is meant, so a decision is written for each account of theirs that the visitor is linked by. It takes effect at
+once: the visitor's spans are computed anew by the same rules as in a run, which are in `rules.py`.
 """
 
 from collections.abc import Sequence
@@ -54,12 +54,14 @@ KEY = ("anonymous_id", "user_record", "evidence_at")
 """The key of identity.visitors."""
 
 _UNDO = """
-insert into identity.visitor_undos (anonymous_id, user_record, decided_by, reason) values (%s, %s, %s, %s)
+insert into identity.visitor_undos (anonymous_id, user_record, decided_by, reason)
+select %s, account, %s, %s from unnest(%s::text[]) as account
 on conflict do nothing
 """
 _REDO = """
 update identity.visitor_undos set retired_by = %s, retired_at = now()
-where anonymous_id = %s and user_record = %s and retired_at is null
+where anonymous_id = %s and user_record = any(%s) and retired_at is null
+returning user_record
 """
 _UNDONE = sql.SQL("""
 select anonymous_id, user_record, decided_by, reason, decided_at from identity.visitor_undos
@@ -84,32 +86,43 @@ using unnest(%s::text[], %s::text[], %s::timestamptz[]) as gone (anonymous_id, u
 where (v.anonymous_id, v.user_record, v.evidence_at) = (gone.anonymous_id, gone.user_record, gone.evidence_at)
 """
 
+_MISSING = (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName)
+_UNBUILT = "staging does not exist: build the dbt staging models first"
 
-def undo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by: str, reason: str) -> None:
-    """Take the link back, for all the user's evidence, that of later runs too; its time stays anonymous.
 
-    Raises TerminalError where they are not linked (or contested); to undo twice changes nothing.
+def undo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by: str, reason: str) -> list[str]:
+    """Take the link back, for all the person's evidence, that of later runs too; its time stays anonymous.
+
+    Return the accounts: this one, and the person's others that say so of the visitor (one row of identity.visitors
+    may speak for several). Raises TerminalError where this one does not; to undo twice changes nothing.
     """
     with connection.transaction():
         lock(connection)
-        linked = connection.execute(
-            "select from identity.visitors where anonymous_id = %s and user_record = %s", [anonymous_id, user_record]
-        ).fetchone()
-        if linked is None:
+        evidence, users = _staged(connection, {"ids": [anonymous_id]})
+        if user_record not in evidence["user_record"]:
             raise TerminalError(f"visitor {anonymous_id} is not linked to user {user_record}: nothing to undo")
-        connection.execute(_UNDO, [anonymous_id, user_record, by, reason])
+        accounts = _of_one_person(users, user_record)
+        connection.execute(_UNDO, [anonymous_id, by, reason, accounts])
         recompute(connection, [anonymous_id])
         mark_decided(connection)
+    return accounts
 
 
-def redo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by: str) -> None:
-    """Give an undone link again. Raises TerminalError where it is not undone."""
+def redo(connection: psycopg.Connection, anonymous_id: str, user_record: str, by: str) -> list[str]:
+    """Give an undone link again, of all accounts of the person; return those that were undone.
+
+    Raises TerminalError where none is.
+    """
     with connection.transaction():
         lock(connection)
-        if not connection.execute(_REDO, [by, anonymous_id, user_record]).rowcount:
+        taken = undone(connection, [anonymous_id])["user_record"].to_list()
+        users = _known(connection, [*taken, user_record])
+        again = connection.execute(_REDO, [by, anonymous_id, _of_one_person(users, user_record)]).fetchall()
+        if not again:
             raise TerminalError(f"the link of visitor {anonymous_id} to user {user_record} is not undone")
         recompute(connection, [anonymous_id])
         mark_decided(connection)
+    return sorted(account for (account,) in again)
 
 
 def undone(connection: psycopg.Connection, anonymous_ids: Sequence[str] | None = None) -> pl.DataFrame:
@@ -136,10 +149,24 @@ def recompute(connection: psycopg.Connection, anonymous_ids: Sequence[str]) -> t
         return tables.Counts(written.inserted, written.updated, gone.height)
 
 
+def _of_one_person(users: pl.DataFrame, user_record: str) -> list[str]:
+    """Return the account and the others of USERS that are the same person; one that is no record is alone."""
+    person = users.filter(pl.col("user_record") == user_record)
+    same = users.join(person, on="entity_id", how="semi")["user_record"].to_list()
+    return sorted({user_record, *same})
+
+
 def _staged(connection: psycopg.Connection, ids: dict[str, list[str]]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return EVIDENCE of the visitors, and USERS that it names."""
     try:
         evidence = tables.read(connection, _EVIDENCE, EVIDENCE, ids)
-        users = {"users": evidence["user_record"].unique().drop_nulls().to_list()}
-        return evidence, tables.read(connection, _USERS, USERS, users)
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
-        raise TerminalError("staging does not exist: build the dbt staging models first") from error
+    except _MISSING as error:
+        raise TerminalError(_UNBUILT) from error
+    return evidence, _known(connection, evidence["user_record"].unique().drop_nulls().to_list())
+
+
+def _known(connection: psycopg.Connection, users: list[str]) -> pl.DataFrame:
+    try:
+        return tables.read(connection, _USERS, USERS, {"users": users})
+    except _MISSING as error:
+        raise TerminalError(_UNBUILT) from error

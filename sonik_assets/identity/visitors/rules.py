@@ -1,7 +1,7 @@
 """Anonymous visitors become known users when they sign in. Pure: evidence -> spans, visitor by visitor.
 
 Linked spans of one visitor never overlap: a person has a visitor from the first evidence (and 30 days before the
-visitor's very first) until another person's.
+visitor's very first sign-in) until another person's.
 """
 
 from typing import Any
@@ -25,6 +25,7 @@ SPANS = (*EVIDENCE, "valid_from", "valid_to", "status")
 LISTED = "profile"
 """Evidence without a moment of its own: the account lists the visitor, its time is the account's."""
 LOOK_BACK = pl.duration(days=30)
+"""Of sign-ins only: what a visitor did before an account was made was not shown to be its owner's."""
 
 _VISITOR = "anonymous_id"
 _INSTANT = [_VISITOR, "at"]
@@ -54,32 +55,36 @@ def spans(
 
 def _claims(evidence: pl.DataFrame, users: pl.DataFrame | None, undone: pl.DataFrame | None) -> pl.DataFrame:
     """Return who claims a visitor from which instant `at` on: one row an instant, person and `undone`."""
-    rows = _moments(evidence.select(list(EVIDENCE)).drop_nulls())
+    listed = pl.col("method") == LISTED
+    # Where a visitor has signed in, sign-ins alone count.
+    rows = evidence.select(list(EVIDENCE)).drop_nulls().filter(~listed | listed.all().over(_VISITOR))
     known = users if users is not None else pl.DataFrame(schema=USERS)
     taken = undone if undone is not None else pl.DataFrame(schema=PAIR)
-    return (
+    claims = (
         rows.join(known.select(list(USERS)), on="user_record", how="left")
         .join(taken.select(list(PAIR)).unique().with_columns(undone=True), on=list(PAIR), how="left")
         .with_columns(
             pl.col("undone").fill_null(value=False),
             person=pl.coalesce("entity_id", pl.concat_str(pl.lit("user "), "user_record")),
         )
-        .sort(*_INSTANT, "user_record", "method", "evidence_at")
+    )
+    return (
+        _moments(claims)
+        .sort(*_INSTANT, "evidence_at", "user_record", "method")
         .unique([*_INSTANT, "person", "undone"], keep="first", maintain_order=True)
     )
 
 
-def _moments(evidence: pl.DataFrame) -> pl.DataFrame:
-    """Give each piece of evidence its instant `at`.
+def _moments(claims: pl.DataFrame) -> pl.DataFrame:
+    """Give each claim its instant `at`.
 
-    Sign-ins have one, and where a visitor has signed in they alone count. Else the lists of accounts speak, all from
-    the earliest on: they say that the visitor is theirs, not since when, so that two of them contest each other.
+    Sign-ins have one. Lists of accounts speak all from the earliest account on whose link holds: they say that the
+    visitor is theirs, not since when, so that two of them contest each other, and one that is undone neither begins nor
+    ends what is another's.
     """
-    listed = pl.col("method") == LISTED
-    earliest = pl.col("evidence_at").min().over(_VISITOR)
-    return evidence.filter(~listed | listed.all().over(_VISITOR)).with_columns(
-        at=pl.when(listed).then(earliest).otherwise("evidence_at")
-    )
+    live = pl.col("evidence_at").filter(~pl.col("undone")).min().over(_VISITOR)
+    earliest = pl.coalesce(live, pl.col("evidence_at").min().over(_VISITOR))
+    return claims.with_columns(at=pl.when(pl.col("method") == LISTED).then(earliest).otherwise("evidence_at"))
 
 
 def _instants(claims: pl.DataFrame) -> pl.DataFrame:
@@ -89,6 +94,7 @@ def _instants(claims: pl.DataFrame) -> pl.DataFrame:
         claims.group_by(_INSTANT)
         .agg(
             contested=live.n_unique() > 1,
+            signed=(pl.col("method") != LISTED).any(),
             state=pl.concat_str("undone", "person", separator=" ").sort().str.join("\n"),
         )
         .sort(_INSTANT)
@@ -101,6 +107,6 @@ def _instants(claims: pl.DataFrame) -> pl.DataFrame:
     return starts.select(
         *_INSTANT,
         "contested",
-        valid_from=pl.when(first).then(pl.col("at") - LOOK_BACK).otherwise("at"),
+        valid_from=pl.when(first & pl.col("signed")).then(pl.col("at") - LOOK_BACK).otherwise("at"),
         valid_to=pl.col("at").shift(-1).over(_VISITOR),
     )
