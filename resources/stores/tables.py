@@ -15,8 +15,8 @@ from psycopg.pq import TransactionStatus
 from resources.errors import TerminalError
 from resources.stores.copy import copy_frame
 
-FEW = 1_000
-"""So many changed rows of a part of a table do not change what the planner thinks of it."""
+FEW, SHARE = 1_000, 0.05
+"""So many changed rows, or such a share of a table, do not change what the planner thinks of it."""
 
 MANY = 50_000
 """So many rows are loaded into an empty table before its secondary indexes are built."""
@@ -101,10 +101,17 @@ def sync(
         done = {str(action): int(rows) for action, rows in cursor.fetchall()}
         done["DELETE"] = done.get("DELETE", 0) + lacking
         cursor.execute(sql.SQL("drop table {}").format(_STAGED))
-        if sum(done.values()) > (0 if within is None else FEW):
-            # The next stage joins these rows at once, long before autovacuum would count them.
-            cursor.execute(sql.SQL("analyze {}").format(target))
+    analyze(connection, table, sum(done.values()))
     return Counts(done.get("INSERT", 0), done.get("UPDATE", 0), done.get("DELETE", 0) + done.get("RETIRE", 0))
+
+
+def analyze(connection: psycopg.Connection, table: str, changed: int) -> None:
+    """Let the planner know of many changed rows: the next stage joins them long before autovacuum would count them."""
+    target = sql.Identifier(*table.split(".", 1))
+    query = "select reltuples from pg_class where oid = %s::regclass"
+    (rows,) = connection.execute(query, [target.as_string(connection)]).fetchone() or (0,)
+    if changed > max(FEW, SHARE * rows):
+        connection.execute(sql.SQL("analyze {}").format(target))
 
 
 def _load(cursor: psycopg.Cursor, target: sql.Identifier, frame: pl.DataFrame) -> None:

@@ -171,6 +171,7 @@ def note(connection: psycopg.Connection, *, afresh: bool = False) -> None:
     if afresh:
         connection.execute(_PREPARE)
     connection.execute(_NOTE)
+    connection.execute("analyze spoken_keys")
 
 
 def refresh(connection: psycopg.Connection, kinds: Sequence[str] | None) -> tuple[tables.Counts, pl.DataFrame]:
@@ -188,7 +189,9 @@ def refresh(connection: psycopg.Connection, kinds: Sequence[str] | None) -> tupl
     deleted = connection.execute(_FORGET.format(within=within)).rowcount
     connection.execute(_SILENCE, {"model": MODEL})
     inserted, updated = connection.execute(_WRITE).fetchone() or (0, 0)
-    return tables.Counts(inserted, updated, deleted), starting
+    counts = tables.Counts(inserted, updated, deleted)
+    tables.analyze(connection, "identity.repeats", counts.total)
+    return counts, starting
 
 
 def strays(connection: psycopg.Connection) -> pl.DataFrame:
@@ -202,7 +205,9 @@ def follow(connection: psycopg.Connection, kinds: Sequence[str] | None) -> table
     """Bring what repeats to the entities of who speaks for it: of types, or of `scope` and noted profiles (None)."""
     among = _IN_SCOPE if kinds is None else sql.SQL("r.") + _within(kinds)
     done: dict[str, int] = dict(connection.execute(_FOLLOW.format(among=among)).fetchall())
-    return tables.Counts(done.get("INSERT", 0), done.get("UPDATE", 0), done.get("DELETE", 0))
+    counts = tables.Counts(done.get("INSERT", 0), done.get("UPDATE", 0), done.get("DELETE", 0))
+    tables.analyze(connection, "identity.entity_map", counts.total)
+    return counts
 
 
 def _within(kinds: Sequence[str] | None) -> sql.Composable:
