@@ -15,7 +15,8 @@ import psycopg
 from psycopg import sql
 
 from benchmarks import labelled_sets
-from benchmarks.identity_world import KINDS, World, change, make
+from benchmarks.identity_changes import change
+from benchmarks.identity_world import KINDS, World, make
 from benchmarks.labelled_sets import Quality, Score
 from benchmarks.metrics import Metric
 from resources import embedded

@@ -60,46 +60,6 @@ with asked as (
 )
 select count(*) filter (where ref in (select ref from asked)), count(*) from identity.mentions where not embedded
 """
-FIELDS = {
-    "raw_directus.venues": ("{name}", "{instagram}", "", "{phone}"),
-    "raw_directus.artists": ("{name}", "{instagram}", "", "{website}"),
-    "raw_directus.events": ("{name}", "{organizer_website}", ".example", "{description}"),
-    "raw_twenty.people": ("{name,lastName}", "{emails,primaryEmail}", "@correo.example", "{phones,primaryPhoneNumber}"),
-    "raw_twenty.companies": ("{name}", "{domainName,primaryLinkUrl}", ".example", "{address,addressStreet1}"),
-    "raw_mongo.users": ("{name}", "{instagram}", "", "{phone}"),
-    "raw_scraper.venue_info": ("{name}", "{instagram}", "", "{phone}"),
-    "raw_scraper.event_listings": ("{title}", "{organizer_instagram}", "", "{venue_address}"),
-    "raw_scraper.artist_profiles": ("{name}", "{instagram}", "", "{website}"),
-}
-"""Where a raw record keeps its name, what it is known by (and how such a value ends), and something weaker."""
-_PICK = """
-create temporary table picked as
-select record_id, row_number() over (order by record_id) % 5 as way
-from (
-    select record_id from {relation} where deleted_at is null and record_id not like 'nova-%'
-    order by md5(concat(record_id, (select count(*) from {relation}))) limit {count}
-) as chosen
-"""
-_ALTER = """
-update {relation} as t set
-    payload = case way
-        when 0 then jsonb_set(payload, {name}, to_jsonb(concat(payload #>> {name}, ' Nova')))
-        when 1 then jsonb_set(payload, {strong}, to_jsonb(concat('nova', left(md5(t.record_id), 8), {tail})))
-        when 2 then jsonb_set(payload, {weak}, to_jsonb(concat('+52 55 ', abs(hashtext(t.record_id)) % 100000000)))
-        else payload
-    end,
-    deleted_at = case way when 3 then now() end, source_updated_at = now(), changed_at = now()
-from picked
-where picked.record_id = t.record_id and way < 4
-"""
-_COPY = """
-insert into {relation} (
-    record_id, payload, source_updated_at, payload_hash, first_seen_at, changed_at, partition_date, run_id
-)
-select concat('nova-', record_id), payload, now(), payload_hash, now(), now(), partition_date, run_id
-from {relation} inner join picked using (record_id)
-where way = 4
-"""
 
 
 @dataclass(frozen=True)
@@ -114,9 +74,10 @@ class World:
 
         `without`: some of OMISSIONS. `again`: what earlier runs decided stays, so that only changes are looked at.
         """
+        command = [sys.executable, "-m", "benchmarks.identity_world", self.postgres, str(self.exports)]
         if not again:
             self.forget()
-        command = [sys.executable, "-m", "benchmarks.identity_world", self.postgres, str(self.exports)]
+            command.append("--acknowledged")
         command += ["--without", *without] if without else []
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -242,54 +203,26 @@ def _lines(path: Path) -> pl.DataFrame:
         return pl.read_ndjson(file.read(), infer_schema_length=None)
 
 
-def change(world: World, count: int) -> int:
-    """Change so many raw records, of each table its share: names, handles, phones, deletions, copies. Return how many.
-
-    Raw only: what it means for mentions is for staging and resolution to find out.
-    """
-    with psycopg.connect(world.postgres) as connection:
-        live = {relation: _live(connection, relation) for relation in FIELDS}
-        every = sum(live.values())
-        return sum(_change(connection, relation, round(count * live[relation] / every)) for relation in FIELDS)
-
-
-def _live(connection: psycopg.Connection, relation: str) -> int:
-    query = sql.SQL("select count(*) from {} where deleted_at is null").format(_relation(relation))
-    (count,) = connection.execute(query).fetchone() or (0,)
-    return int(count)
-
-
-def _change(connection: psycopg.Connection, relation: str, count: int) -> int:
-    fields = zip(("name", "strong", "tail", "weak"), FIELDS[relation], strict=True)
-    parts = {"relation": _relation(relation), **{name: sql.Literal(value) for name, value in fields}}
-    connection.execute(sql.SQL(_PICK).format(count=sql.Literal(count), **parts))
-    changed = connection.execute(sql.SQL(_ALTER).format(**parts)).rowcount
-    copied = connection.execute(sql.SQL(_COPY).format(**parts)).rowcount
-    connection.execute("drop table picked")
-    return changed + copied
-
-
-def _relation(relation: str) -> sql.Identifier:
-    return sql.Identifier(*relation.split("."))
-
-
 def main() -> None:
     """Resolve the database that the arguments name, and print seconds (all, by step), megabytes and counts."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.identity_world", description=__doc__)
     parser.add_argument("postgres")
     parser.add_argument("exports", type=Path)
+    parser.add_argument("--acknowledged", action="store_true")
     parser.add_argument("--without", choices=OMISSIONS, nargs="*", default=[])
     chosen = parser.parse_args()
-    print(json.dumps(_resolve(chosen.postgres, chosen.exports, chosen.without)))
+    print(
+        json.dumps(_resolve(chosen.postgres, chosen.exports, chosen.without, "bench" if chosen.acknowledged else None))
+    )
 
 
-def _resolve(postgres: str, exports: Path, without: Sequence[str]) -> dict[str, Any]:
+def _resolve(postgres: str, exports: Path, without: Sequence[str], acknowledged: str | None) -> dict[str, Any]:
     from resources.places import open_places
     from sonik_assets.identity.normalize.text import name_key
     from sonik_assets.identity.resolve import Options, resolve
 
     places = None if "places" in without else open_places(exports, name_key)
-    options = Options(matchers={} if "matchers" in without else None, acknowledged="bench")
+    options = Options(matchers={} if "matchers" in without else None, acknowledged=acknowledged)
     with psycopg.connect(postgres) as connection, Costs(connection.info.backend_pid) as costs, _keys(without):
         started = time.perf_counter()
         report = resolve(connection, places, options)
