@@ -49,6 +49,8 @@ def test_a_failed_check_holds_a_change_back_and_the_next_run_lets_it_through(sec
     report = second.demo()
     after = second.downstream()
     assert report["checks"]["failed"] == 0
+    b,a=({(r[0],r[1]): repr(r) for r in x["nodes"]["operations"]} for x in (before,after))
+    open("/tmp/x/nodes.txt","w").write("\n".join(f"{k}\n  {b.get(k)}\n  {a.get(k)}" for k in a if a[k]!=b.get(k)) + f"\nrenamed {id} {old_name}\n" + "\n".join(map(repr,[*second.ask("select j.* from identity.judgements j where retired_at > now() - interval '5 min' or decided_at > now() - interval '5 min'"), *second.ask("select * from identity.moves order by id desc limit 20"), *second.ask("select * from identity.entity_map where linked_at > now() - interval '3 min'")])))
     assert changed(before["nodes"]["operations"], after["nodes"]["operations"]) == {("Venue", id)}
     assert second.graph("operations", f"MATCH (v:Venue {{id: '{id}'}}) RETURN v.name") == [[NEW_NAME]]
     texts = {row["id"]: row["name"] for row in second.vectors("entities", "id", "name")}
