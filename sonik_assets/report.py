@@ -50,6 +50,7 @@ def report(
         "failed_checks": sorted(name for name, good in outcome.checks.items() if not good),
         "warnings": sorted(outcome.warnings),
         "failures": outcome.reasons if outcome.failures else "",
+        "identity": outcome.metadata.get("identity/entity_map", {}).get("changes", {}),
         **contents(settings, connection, graph),
         "ids_sha256": ids_sha256(connection),
         "written": {

@@ -53,6 +53,8 @@ def _bury_dead(variables: dict[str, str]) -> None:
 
 def _serve(port: int, root: str, binaries: Path, variables: dict[str, str], lock: TextIO) -> int:
     children: list[subprocess.Popen[bytes]] = []
+    # What `sonik env` exports for `dagster` itself contradicts the workspace.
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_MODULE_NAME"} | variables
     commands = (
         [str(binaries / "dagster-webserver"), "-h", HOST, "-p", str(port), "-w", "workspace.yaml"],
         [str(binaries / "dagster-daemon"), "run", "-w", "workspace.yaml"],
@@ -61,7 +63,7 @@ def _serve(port: int, root: str, binaries: Path, variables: dict[str, str], lock
         for command in commands:
             # A session of its own: Ctrl-C reaches us only, and we end the children in order.
             child = subprocess.Popen(  # noqa: S603
-                command, cwd=root, env=os.environ | variables, start_new_session=True, pass_fds=[lock.fileno()]
+                command, cwd=root, env=environment, start_new_session=True, pass_fds=[lock.fileno()]
             )
             children.append(child)
         print(f"Dagster UI: http://{HOST}:{port}  (Ctrl-C ends it; the servers stay up)", flush=True)

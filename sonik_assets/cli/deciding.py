@@ -43,14 +43,20 @@ def tell(pg: "Connection[Any]", done: "Done", nothing: str, *, as_json: bool = F
     pg.commit()  # told only once it is done
     if as_json:
         changes = [dict(zip(("kind", "entity_id", "new_id"), change, strict=True)) for change in done.changes]
-        show.as_json({"changes": changes, "entities": done.entities})
+        moves = [dict(zip(("old_id", "new_id", "records"), move, strict=True)) for move in done.moves]
+        show.as_json({"changes": changes, "moves": moves, "entities": done.entities})
         return
-    known = identity.names(pg, [id for _, *ids in done.changes for id in ids])
+    told = {frozenset((old, new)) for _, old, new in done.changes}
+    moved = [move for move in done.moves if frozenset(move[:2]) not in told]
+    known = identity.names(pg, [id for _, *ids in done.changes for id in ids] + [id for *ids, _ in moved for id in ids])
     for kind, old, new in done.changes[:TOLD]:
         print(_SAID[kind].format(old=_one(known, old), new=_one(known, new)))
     if len(done.changes) > TOLD:
         print(f"  ... and {len(done.changes) - TOLD:,} more: `sonik entity history`")
-    print(NEXT if done.changes else nothing)
+    for one, other, count in moved[:TOLD]:
+        records = "1 record goes" if count == 1 else f"{count:,} records go"
+        print(f"{records} from {_one(known, one)}\n  to {_one(known, other)}")
+    print(NEXT if done.changes or moved else nothing)
 
 
 def _one(known: dict[str, str], id: str | None) -> str:

@@ -92,13 +92,19 @@ def _run(settings: Settings, span: tuple[str, str]) -> dict[str, Any]:
     with runs.open_instance() as instance, log.open("w") as file, redirect_stdout(file), Progress(console) as progress:
         outcome = runs.run(span, progress.step, instance=instance)  # dbt's own lines go to the log
     if not outcome.success and not outcome.metadata.get("unified/entities"):
-        raise TerminalError(
-            f"the run failed: {outcome.reasons}; "
-            f"nothing was half-written: mend the cause and run again (dbt's log: {log})"
-        )
+        raise TerminalError(_why(outcome.reasons, log))
     with postgres.connect(endpoints.postgres) as connection:
         found = report.report(settings, connection, falkordb.connect(endpoints.falkordb), outcome, since)
     return {**found, "days": list(span), "seconds": round(time.monotonic() - started, 2)}
+
+
+def _why(reasons: str, log: Path) -> str:
+    if "no_unacknowledged_upheaval" in reasons:
+        return (
+            "the run is held, and wrote nothing of identity: it would change too much;"
+            " `sonik identity held` shows what: mend the source, or let it through with `sonik identity acknowledge`"
+        )
+    return f"the run failed: {reasons}; nothing was half-written: mend the cause and run again (dbt's log: {log})"
 
 
 def _read_from(settings: Settings) -> str:

@@ -30,6 +30,9 @@ def show(report: dict[str, Any], path: Path | None) -> None:
             f"{written['lance_versions']} LanceDB versions.",
             highlight=False,
         )
+    if report["identity"]:
+        changes = ", ".join(f"{count:,} {kind}" for kind, count in sorted(report["identity"].items()))
+        console.print(f"Entities: {changes}.", highlight=False)
     console.print(f"Dead letters: {report['dead_letters']} ([bold]{_sonik()} dlq list[/])", highlight=False)
     console.print(f"Done in {report['seconds']} s." + (f" Report: {path}" if path else ""), highlight=False)
     console.print("\nTry next:")

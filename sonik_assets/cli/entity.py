@@ -76,7 +76,7 @@ def history(id: Entity, limit: read.Limit = 50, *, as_json: read.Json = False) -
         entity = identity.entity_id(pg, id)
         found, known = identity.history(pg, entity), identity.names(pg, [entity])
     if as_json:
-        show.as_json(found)
+        show.as_json(found[-limit:])
         return
     told = [{"at (UTC)": telling.instant(row["at"]), "what": telling.happened(row)} for row in found]
     title = f"{known.get(entity, '(gone)')} {entity}"

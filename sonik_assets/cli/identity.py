@@ -1,5 +1,6 @@
 """The commands about resolution as a whole: identity diff, train, matchers, adopt, held, acknowledge; and visitor."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -148,6 +149,11 @@ def held(*, as_json: read.Json = False) -> None:
         print("no run is held")
         return
     print(f"held {found['at']:%Y-%m-%d %H:%M}: {'; '.join(found['reasons'])}\n")
+    rank: Counter[tuple[str, str]] = Counter()
+    for row in found["worst"]:
+        kind = (row["type"], row["change"])
+        row["rank"] = rank[kind] = rank[kind] + 1
+    found["worst"].sort(key=lambda row: row["rank"])  # some of each
     worst = [{**row, "which": f"{row['name'] or 'new'}\n{row['entity']}"} for row in found["worst"]]
     shown = [{name: row[name] for name in ("type", "change", "count", "which")} for row in worst]
     show.table("worst cases", shown, empty="no case is listed", wrap={"which"}, limit=CASES)

@@ -125,7 +125,8 @@ def _summary(kind: str | None, counts: dict[str, int], shown: int) -> str:
     total = sum(wanted.values())
     more = f"  ... and {total - shown:,} more: --limit, --type\n\n" if total > shown else ""
     told = ", ".join(f"{name} {n:,}" for name, n in wanted.items())
-    return f"{more}{total:,} wait: {told}\nnext: `sonik review show ID`, `sonik review decide ID same|different|unsure`"
+    answers = "PLACE_ID|none" if set(wanted) == {"places"} else "same|different|unsure"
+    return f"{more}{total:,} wait: {told}\nnext: `sonik review show ID`, `sonik review decide ID {answers}`"
 
 
 def _show_pair(found: dict[str, Any]) -> None:
@@ -146,7 +147,8 @@ def _show_pair(found: dict[str, Any]) -> None:
     show.table("compared", told, empty="nothing was compared: no matcher speaks of it", wrap={"left", "right", "level"})
     if compared:
         rest = found["explanation"]
-        print(f"  {rest['prior']:+.2f} bits before any comparison, {rest['total']:+.2f} in all: {found['method']}\n")
+        print(f"  {rest['prior']:+.2f} bits before any comparison, {rest['total']:+.2f} in all: {found['method']}")
+        print("  held below the link: a level above says that they may be two\n" if rest.get("doubt") else "")
     print(f"next: sonik review decide {found['id']} same|different|unsure")
 
 

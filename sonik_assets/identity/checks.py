@@ -100,7 +100,9 @@ _HELD = """
 select reason || coalesce('; ' || (w ->> 'type') || ' ' || (w ->> 'entity') || ' ' || (w ->> 'count'), '')
 from identity.held
 cross join lateral jsonb_array_elements_text(reasons) as reason
-left join lateral jsonb_array_elements(worst) as w on true
+left join lateral jsonb_array_elements(worst) as w
+    on reason like concat('%', w ->> 'type', ' entities would be ', w ->> 'change')
+        or (w ->> 'change' = 'grown' and reason like '%records')
 where closed_at is null
 """
 INVARIANTS = {

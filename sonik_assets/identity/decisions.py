@@ -70,6 +70,10 @@ where retired_at is null and judgement = 'different' and decided_by <> %s
 order by 1, 2
 """
 _LAST = "select coalesce(max(seq), 0) from unified.changes"
+_LAST_MOVE = "select coalesce(max(id), 0) from identity.moves"
+_MOVES = """
+select old_id::text, new_id::text, count(*) from identity.moves where id > %s group by 1, 2 order by 3 desc, 1, 2
+"""
 _CHANGES = "select kind, entity_id::text, new_id::text from unified.changes where seq > %s order by seq"
 _FORGET = "delete from identity.aliases where scheme = %s and value = %s and alias_of = %s"
 _UNDO = """
@@ -95,9 +99,13 @@ where i.scheme = %s and i.value = any(%s) and i.valid_to is null order by 1
 
 @dataclass(frozen=True)
 class Done:
-    """What a decision did. `changes`: kind, entity id, new id, as in unified.changes; `entities`: ref -> id today."""
+    """What a decision did. `changes`: kind, entity id, new id, as in unified.changes; `entities`: ref -> id today.
+
+    `moves`: how many records went from one entity to another: old id, new id, count.
+    """
 
     changes: list[tuple[str, str, str | None]] = field(default_factory=list)
+    moves: list[tuple[str, str, int]] = field(default_factory=list)
     entities: dict[str, str | None] = field(default_factory=dict)
 
 
@@ -193,10 +201,12 @@ def deciding(connection: psycopg.Connection) -> Iterator[Done]:
         ensure_tables(connection)
         lock(connection)
         (last,) = connection.execute(_LAST).fetchone() or (0,)
+        (moved,) = connection.execute(_LAST_MOVE).fetchone() or (0,)
         before = set(connection.execute(DISREGARDED))
         yield done
         _refuse_overruling(set(connection.execute(DISREGARDED)) - before)
         done.changes.extend(connection.execute(_CHANGES, [last]).fetchall())
+        done.moves.extend(connection.execute(_MOVES, [moved]).fetchall())
         inbox.mark_decided(connection)
 
 

@@ -95,6 +95,11 @@ where not exists (
 )
 order by n.left_ref, n.right_ref
 """
+_SAID = """
+select from identity.judgements
+where left_ref = %(left)s and right_ref = %(right)s and retired_at is null
+    and (judgement, decided_by, explanation) = (%(judgement)s, %(by)s, %(explanation)s::jsonb)
+"""
 _RETIRE_PAIR = """
 update identity.judgements set retired_at = now()
 where left_ref = %(left)s and right_ref = %(right)s and retired_at is null
@@ -159,8 +164,9 @@ def decide(connection: psycopg.Connection, decisions: Sequence[Decision], by: st
             "kind": kind, "left": left, "right": right, "judgement": each.judgement, "by": by,
             "explanation": json.dumps({"reason": each.reason} if each.reason else {}),
         }  # fmt: skip
-        connection.execute(_RETIRE_PAIR, bound)
-        connection.execute(_DECIDE, bound)
+        if connection.execute(_SAID, bound).fetchone() is None:
+            connection.execute(_RETIRE_PAIR, bound)
+            connection.execute(_DECIDE, bound)
 
 
 def _kind(connection: psycopg.Connection, left: str, right: str) -> str:

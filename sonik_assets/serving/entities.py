@@ -54,6 +54,8 @@ def find(pg: "Connection[Any]", text: str, kind: str = "entity") -> Thing:
 
     `kind` is an entity type, `entity` for any of them, or `feature`. An id that was merged is followed.
     """
+    if not text.strip():
+        raise TerminalError(f"which {kind}? give an id or a name; `sonik search WORDS` finds some")
     kinds = list(ENTITY_KINDS) if kind == "entity" else [kind]
     id = _uuid(text)
     found = _by_id(pg, id, kinds) if id else _by_name(pg, text, kinds, f"{folded('name')} = {folded('%(text)s')}")
@@ -61,7 +63,25 @@ def find(pg: "Connection[Any]", text: str, kind: str = "entity") -> Thing:
         return found[0]
     if found:
         raise TerminalError(f"{text!r} may be any of: {_listed(found)}; say which by its id")
-    raise TerminalError(f"there is no {kind} {text!r}; {_advice(pg, text, kinds)}")
+    raise TerminalError(_unknown_id(pg, id) if id else f"there is no {kind} {text!r}; {_advice(pg, text, kinds)}")
+
+
+def _unknown_id(pg: "Connection[Any]", id: UUID) -> str:
+    """Return what identity knows of an id that the unified tables do not have."""
+    (made,) = _rows(pg, "select to_regclass('identity.entities') is not null as identity")
+    if not made["identity"]:
+        return f"there is no entity with the id {id}: nothing was resolved yet, try `sonik run`"
+    known = _rows(
+        pg,
+        "select exists (select from identity.entities where entity_id = %(id)s) as lives,"
+        " exists (select from unified.changes where entity_id = %(id)s) as lived",
+        id=str(id),
+    )[0]
+    if known["lives"]:
+        return f"{id} is new: `sonik run` takes it on; `sonik entity explain {id}` shows it now"
+    if known["lived"]:
+        return f"{id} is gone: `sonik entity history {id}` tells what became of it"
+    return f"there is no entity with the id {id}"
 
 
 def show(pg: "Connection[Any]", text: str) -> dict[str, Any]:

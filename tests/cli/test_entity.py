@@ -50,6 +50,16 @@ def test_who_is_meant_must_be_clear(sonik: Commands, command: str) -> None:
     assert "there is no entity 'Nadie'; try: sonik search 'Nadie'" in sonik.fails("entity", command, "Nadie", *more)
 
 
+def test_nothing_means_nobody(sonik: Commands) -> None:
+    assert sonik.fails("entity", "show", " ").startswith("which entity? give an id or a name")
+
+
+def test_history_keeps_to_its_limit_in_json_too(sonik: Commands, seen: House) -> None:
+    every = sonik.json("entity", "history", str(seen.id(CAFE)))
+    assert len(every) > 1
+    assert sonik.json("entity", "history", str(seen.id(CAFE)), "--limit", "1") == every[-1:]
+
+
 def test_a_name_that_several_have_is_refused_with_their_ids(deciding: Commands, house: House) -> None:
     house.connection.execute("update unified.entities set name = 'Joaquina' where name like '%Joaquina%'")
     message = deciding.fails("entity", "explain", "joaquina")

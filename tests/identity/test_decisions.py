@@ -130,6 +130,25 @@ def test_an_alias_lets_a_duplicate_place_join_and_undoing_it_parts_them(two):
         decisions.unalias(two.connection, "google_places_id", "P2", "P1", "ana")
 
 
+def test_records_that_only_go_elsewhere_are_told_and_the_same_word_twice_is_one(two):
+    for ref, place in ((A, "P1"), (B, "P2"), ("scraper/venue_info/ra:2", "P2")):
+        two.mention(ref, "venue", name="Bar Nébula", city="Lima", google_place_id=place)
+    two.mention("scraper/venue_info/ra:3", "venue", name="Bar Nébula", city="Lima", google_place_id="P3")
+    two.mention("scraper/venue_info/so:3", "venue", name="Bar Nébula", city="Lima", google_place_id="P3")
+    resolve(two.connection, options=IDS)
+    was, home = two.id("scraper/venue_info/so:3"), two.id(A)
+    done = decisions.judge(
+        two.connection, Decision("scraper/venue_info/ra:3", "scraper/venue_info/so:3", "different"), "ana"
+    )
+    (split,) = done.changes
+    assert [split[0], *done.moves] == ["split", (was, split[2], 1)]
+    count = "select count(*) from identity.judgements"
+    before = two.rows(count)
+    decisions.judge(two.connection, Decision("scraper/venue_info/ra:3", "scraper/venue_info/so:3", "different"), "ana")
+    assert two.rows(count) == before
+    assert two.id(A) == home
+
+
 def test_what_a_person_says_of_an_alias_no_run_changes(two):
     def rename(handle, minute):
         two.mention(A, "venue", name="Bar Nébula", city="Lima", instagram=handle,
