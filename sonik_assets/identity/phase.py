@@ -104,7 +104,8 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     made, retired = judgements.record_model(connection, said.kinds, judged)
     written["judgements"] = tables.Counts(inserted=made, updated=retired)
     clock("write")
-    unresolved = stage.mentions.height - settled.members.height - placed.height
+    alone = stage.mentions.join(settled.members, on="row", how="anti").join(placed, on=list(REF), how="anti")["ref"]
+    unresolved = alone.len() + repeats.count(connection, alone)
     return Outcome(settled, before, linked, judged, unresolved, stage.mentions.height, written, clock.seconds)
 
 

@@ -210,6 +210,13 @@ def follow(connection: psycopg.Connection, kinds: Sequence[str] | None) -> table
     return counts
 
 
+def count(connection: psycopg.Connection, speakers: pl.Series) -> int:
+    """Return how many mentions repeat these (refs)."""
+    query = "select count(*) from identity.repeats where speaker = any(%s)"
+    (found,) = connection.execute(query, [speakers.to_list()]).fetchone() or (0,)
+    return int(found)
+
+
 def _within(kinds: Sequence[str] | None) -> sql.Composable:
     return _KEYS if kinds is None else sql.SQL("entity_type = any({})").format(sql.Literal(list(kinds)))
 
