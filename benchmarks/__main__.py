@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.metrics import Metric
 
@@ -37,10 +37,12 @@ def write(name: str, scale: int, metrics: list[Metric]) -> None:
 
 def show(name: str, scale: int, metrics: list[Metric]) -> None:
     """Print the benchmark as a table."""
-    table = Table("metric", "value", "unit", "yardstick", "ratio", title=f"{name}, scale {scale}", title_justify="left")
+    metric = Column("metric", overflow="fold")
+    table = Table(metric, "value", "unit", "yardstick", "ratio", title=f"{name}, scale {scale}", title_justify="left")
     for m in metrics:
-        ratio = "" if m.ratio is None else f"{m.ratio:.2f}"
-        table.add_row(m.metric, f"{m.value:,.2f}", m.unit, "" if m.yardstick is None else f"{m.yardstick:,.2f}", ratio)
+        digits = 4 if m.unit == "share" else 2
+        beside = "" if m.yardstick is None else f"{m.yardstick:,.{digits}f}"
+        table.add_row(m.metric, f"{m.value:,.{digits}f}", m.unit, beside, "" if m.ratio is None else f"{m.ratio:.2f}")
     Console(file=sys.stdout).print(table)
 
 
