@@ -12,6 +12,8 @@ import hypothesis
 import psycopg
 import pytest
 from falkordb import FalkorDB
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from resources import embedded
 from resources.embedded.urls import with_database
@@ -23,6 +25,18 @@ hypothesis.settings.register_profile("sonik", deadline=None, derandomize=bool(os
 hypothesis.settings.load_profile("sonik")
 
 GRAPHS = ("operations", "knowledge", "agent_memory")
+
+
+class _OneHome(LoadScopeScheduling):
+    """Gives all tests of one home to one worker: making it takes longer than they do."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "home" if nodeid.startswith("tests/end_to_end/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneHome:
+    """Schedule in place of `--dist loadgroup`, whose marks xdist 3.8 loses under pytest 9.2."""
+    return _OneHome(config, log)
 
 
 @pytest.fixture(scope="session")

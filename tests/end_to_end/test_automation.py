@@ -22,8 +22,6 @@ from tests.support.cutting import BROKEN
 from tests.support.demos import Demo
 from tests.support.directus_server import DirectusServer
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 NEW_NAME = "Salón que Cambió Solo"
 VENUES = dg.AssetKey(["raw_directus", "venues"])
 REACHED = {"staging/stg_directus__venues", "identity/entity_map", "unified/venues", "graph/operations", "cache/warm"}

@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.demos import Demo
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 SECRET = "hunter2"  # noqa: S105 - not one of ours
 
 

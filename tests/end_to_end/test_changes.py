@@ -6,13 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-
 from tests.support import exports
 from tests.support.cutting import BROKEN
 from tests.support.demos import Demo
-
-pytestmark = pytest.mark.xdist_group("demo")
 
 NEW_NAME = "Sala Cambiada de Nombre"
 # Two events with one key: their constraint is gone (its name is not), and whoever writes one writes it wrong.

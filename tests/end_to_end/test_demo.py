@@ -8,8 +8,6 @@ from resources.sources import exports
 from tests.support.cutting import BROKEN
 from tests.support.demos import ROOT, Demo
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 STAGES = ("raw", "staging", "identity", "unified", "marts", "graph", "vectors", "cache")
 ENTITIES = {"person", "venue", "organization", "artist", "brand", "event"}
 # From the contract (model.md), not from the code under test.
