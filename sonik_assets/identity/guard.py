@@ -62,6 +62,9 @@ def judge(connection: psycopg.Connection, outcomes: Iterable[Outcome]) -> None:
         before, changes = outcome.before.live, outcome.settled.moves.changes
         kind_of = dict(outcome.settled.entities.select("entity_id", "entity_type").iter_rows())
         kind_of |= dict(outcome.before.entities.select("entity_id", "entity_type").iter_rows())
+        # An id that was dropped and whose records came back as another's: it is what that one is.
+        dropped = (each for each in changes if each.entity_id not in kind_of and each.new_id)
+        kind_of |= {each.entity_id: kind_of[str(each.new_id)] for each in dropped}
         counts = Counter((kind_of[each.entity_id], each.kind) for each in changes if each.kind != "created")
         for (kind, change), count in sorted(counts.items()):
             live = before.get(kind, 0)

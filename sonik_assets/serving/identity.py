@@ -220,8 +220,8 @@ def difference(pg: "Connection[Any]", report: "Report", limit: int) -> dict[str,
         record = {row["entity_id"]: f"{row['source']}/{row['table_name']}/{row['record_id']}"
                   for row in members.iter_rows(named=True)}  # fmt: skip
         cases += [
-            {"kind": each.kind, "entity_type": kinds.get(each.entity_id), "entity_id": each.entity_id,
-             "new_id": each.new_id, "record": record.get(each.new_id or each.entity_id)}
+            {"kind": each.kind, "entity_type": kinds.get(each.entity_id, kinds.get(each.new_id or "")),
+             "entity_id": each.entity_id, "new_id": each.new_id, "record": record.get(each.new_id or each.entity_id)}
             for each in outcome.settled.moves.changes
         ]  # fmt: skip
     counts = Counter((str(case["entity_type"]), str(case["kind"])) for case in cases)

@@ -89,6 +89,10 @@ ONCE_WRONG = {
         Put(ONE, {}), Put(ORGANIZER, KIOSK), Put(OTHER_ORGANIZER, {"name": "Roma Producciones"}), Run(),
         Judge(ORGANIZER, ONE, "same"), Judge(OTHER_ORGANIZER, ONE, "different"), Put(OTHER_ORGANIZER, KIOSK),
     ],
+    "a dropped record comes back as another thing's": [
+        Put(ONE, {"google_place_id": "P2"}), Put(OTHER_ORGANIZER, {"website": "https://nebula.pe"}), Run(),
+        Delete(OTHER_ORGANIZER), Run(), Put(OTHER_ORGANIZER, {"google_place_id": "P2"}),
+    ],
     "another holds the value that one gave up": [
         Put("directus/venues/2", {"google_place_id": "P2", "name": "El Kiosko", "address": "Av. Sol 12"}),
         Put("scraper/venue_info/ra:1", {"google_place_id": "P2", "name": "Nebula Bar"}),
