@@ -90,7 +90,7 @@ ONCE_WRONG = {
         Judge(ORGANIZER, ONE, "same"), Judge(OTHER_ORGANIZER, ONE, "different"), Put(OTHER_ORGANIZER, KIOSK),
     ],
     "a dropped record comes back as another thing's": [
-        Put(ONE, {"google_place_id": "P2"}), Put(OTHER_ORGANIZER, {"website": "https://nebula.pe"}), Run(),
+        Put(ORGANIZER, {"google_place_id": "P2"}), Put(OTHER_ORGANIZER, {"website": "https://nebula.pe"}), Run(),
         Delete(OTHER_ORGANIZER), Run(), Put(OTHER_ORGANIZER, {"google_place_id": "P2"}),
     ],
     "another holds the value that one gave up": [
