@@ -284,3 +284,6 @@ def test_a_cache_of_an_earlier_version_is_taken_on(database):
         connection.execute(
             "insert into identity.places_cache (query_hash, query, candidates, status) values ('h', '{}', 0, 'waiting')"
         )
+        kept = connection.execute("select status, news, decided_reason is null from identity.places_cache").fetchall()
+        assert [status for status, *_ in kept] == ["waiting"], "the new status is allowed, the new columns are there"
+        assert connection.execute("select count(*) from identity.places_asked").fetchone() == (0,)

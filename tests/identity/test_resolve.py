@@ -199,27 +199,12 @@ def test_places_are_looked_up_once(world):
     world.mention("directus/venues/4", "venue", name="Elsewhere named", google_place_id="P1")
     places = Places()
     report = resolve(world.connection, places)
-    assert report.places == {
-        "asked": 3,
-        "ambiguous": 1,
-        "doubtful": 0,
-        "unknown": 1,
-        "waiting": 0,
-        "moved": 0,
-        "gone": 0,
-    }
+    told = {"asked": 3, "ambiguous": 1, "doubtful": 0, "unknown": 1, "waiting": 0, "moved": 0, "gone": 0}
+    assert report.places == told
     assert world.id("directus/venues/1") == world.id("directus/venues/4")
     state = world.rows("select xmin::text from identity.places_cache order by 1")
     again = resolve(world.connection, places, Options(full=True))
-    assert again.places == {
-        "asked": 0,
-        "ambiguous": 1,
-        "doubtful": 0,
-        "unknown": 1,
-        "waiting": 0,
-        "moved": 0,
-        "gone": 0,
-    }
+    assert again.places == told | {"asked": 0}
     assert places.asked == 3
     assert world.rows("select xmin::text from identity.places_cache order by 1") == state
 
