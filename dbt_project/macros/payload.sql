@@ -15,7 +15,11 @@
 {# MongoDB relaxed extended JSON: {"$oid": ..}, {"$date": ..}, {"$numberDecimal": ..} or the plain value. #}
 {% macro mongo(field) -%}
     case jsonb_typeof(payload -> '{{ field }}')
-        when 'object' then (select v.value #>> '{}' from jsonb_each(payload -> '{{ field }}') as v limit 1)
+        when 'object' then coalesce(
+            {% for type in ["oid", "date", "numberDecimal", "numberLong", "numberInt", "numberDouble", "uuid"] -%}
+                payload -> '{{ field }}' ->> '${{ type }}'{{ ", " if not loop.last }}
+            {%- endfor %}
+        )
         else nullif(payload ->> '{{ field }}', '')
     end
 {%- endmacro %}

@@ -10,9 +10,9 @@ import sys
 import typer
 
 from resources.errors import SonikError
-from sonik_assets.cli import demo, dlq, entity, identity, loading, read, review, servers
+from sonik_assets.cli import claim, demo, dlq, entity, identity, loading, migrate, read, review, servers
 
-GROUPS = (demo, servers, read, entity, review, identity, dlq, loading)
+GROUPS = (demo, servers, read, entity, claim, review, identity, dlq, loading, migrate)
 
 
 def build() -> typer.Typer:

@@ -44,7 +44,8 @@ def tell(pg: "Connection[Any]", done: "Done", nothing: str, *, as_json: bool = F
     if as_json:
         changes = [dict(zip(("kind", "entity_id", "new_id"), change, strict=True)) for change in done.changes]
         moves = [dict(zip(("old_id", "new_id", "records"), move, strict=True)) for move in done.moves]
-        show.as_json({"changes": changes, "moves": moves, "entities": done.entities})
+        ended = [dict(zip(("event", "entity_ref", "user_id"), claim, strict=True)) for claim in done.ended]
+        show.as_json({"changes": changes, "moves": moves, "entities": done.entities, "claims": ended})
         return
     told = {frozenset((old, new)) for _, old, new in done.changes}
     moved = [move for move in done.moves if frozenset(move[:2]) not in told]
@@ -56,6 +57,8 @@ def tell(pg: "Connection[Any]", done: "Done", nothing: str, *, as_json: bool = F
     for one, other, count in moved[:TOLD]:
         records = "1 record goes" if count == 1 else f"{count:,} records go"
         print(f"{records} from {_one(known, one)}\n  to {_one(known, other)}")
+    for event, ref, user in done.ended:
+        print(f"the claim of user {user} to {ref} has ended ({event}: merged)")
     print(NEXT if done.changes or moved else nothing)
 
 

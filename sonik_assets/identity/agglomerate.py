@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 
-from sonik_assets.identity.clusters import Clusters
+from sonik_assets.identity.clusters import BOTH_CLAIMED, Clusters
 
 SURE = 0.999
 """A bridge at least this probable may hold two groups together alone."""
@@ -97,7 +97,7 @@ class _Members:
     def join(self, pair: Pair) -> bool:
         """Join the clusters of a pair; False where they are one already or something forbids."""
         left, right = self._clusters.find(pair[0]), self._clusters.find(pair[1])
-        if left == right or self.obstacle(left, right):
+        if left == right or self.obstacle(left, right) or self._clusters.both_claimed(left, right):
             return False
         first = self._clusters.join((left, right))
         last = right if first == left else left
@@ -115,6 +115,11 @@ class _Members:
             return "two records of one source"
         return "too many records" if self._size[left] + self._size[right] > self._rules.cap else None
 
+    def doubt(self, left: int, right: int, pair: Pair) -> str:
+        """Return why a person must look where there is no obstacle: a claim matters only where they would be one."""
+        probable = pair[2] >= self._rules.link
+        return BOTH_CLAIMED if probable and self._clusters.both_claimed(left, right) else "doubtful"
+
 
 def _doubts(
     root: Sequence[int], members: _Members, ordered: Sequence[Pair], cut: set[Pair]
@@ -126,7 +131,7 @@ def _doubts(
         if left == right or (left, right) in told:
             continue
         told.add((left, right))
-        reason = members.obstacle(left, right) or ("weak bridge" if pair in cut else "doubtful")
+        reason = members.obstacle(left, right) or ("weak bridge" if pair in cut else members.doubt(left, right, pair))
         if reason not in SETTLED:
             found.append((*pair, reason))
     return found

@@ -26,7 +26,7 @@ def agree(
     `shared`: scheme -> values of several records; `alone`: scheme -> records that hold a value nobody else holds.
     A value that would join two clusters which both hold a value of a stronger scheme that can `forbid` is weak
     (scheme, value), and so is one that `is_shared`: it links and forbids nothing. Where a person keeps records apart,
-    each cluster goes with the first one that it may join.
+    or both are claimed, each cluster goes with the first one that it may join.
     """
     weak: set[tuple[str, str]] = set()
     for position, scheme in enumerate(schemes):
@@ -47,10 +47,14 @@ def agree(
 
 
 def _allowed(clusters: Clusters, groups: list[int]) -> Iterator[list[int]]:
-    """Yield the parts of a value's clusters that may be one: all of them where no person objects."""
+    """Yield the parts of a value's clusters that may be one: all of them where no person objects or owns two."""
+
+    def kept_apart(left: int, right: int) -> bool:
+        return clusters.are_apart(left, right) or clusters.both_claimed(left, right)
+
     parts: list[list[int]] = []
     for group in groups:
-        free = (part for part in parts if not any(clusters.are_apart(group, other) for other in part))
+        free = (part for part in parts if not any(kept_apart(group, other) for other in part))
         home = next(free, None)
         if home is None:
             parts.append([group])

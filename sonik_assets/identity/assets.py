@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sonik_assets.identity.resolve import Report
 
 STAGING = [dg.AssetKey(["staging", name]) for name in ("mentions", "event_mentions", "visitor_evidence")]
+CLAIMS = dg.AssetKey(["ops", "claims"])
+"""Before identity: two things that are both claimed are not made one."""
 _OUTPUTS = {
     "identifiers": "Normalised identifiers of every record (Instagram, domain, Places id, e-mail, phone).",
     "entity_map": "Which entity each source record is; ids never change, merges leave a redirect.",
@@ -35,7 +37,7 @@ class IdentityConfig(dg.Config):
     specs=[
         dg.AssetSpec(
             ["identity", name],
-            deps=STAGING,
+            deps=[*STAGING, CLAIMS],
             group_name="identity",
             owners=["team:data"],
             kinds={"postgres", "polars"},

@@ -1,12 +1,18 @@
 """Clusters of records under constraints: which may become one, which never. Pure; records are numbers.
 
 Two clusters never join where a person said so, where both hold a value of one strong scheme (they would differ in
-it, else they were one already), where both hold a record of one clean source, or where the whole would be too big.
+it, else they were one already), where both hold a record of one clean source, where both are claimed, or where the
+whole would be too big.
 What links them is in `linking.py` (shared identifiers) and `agglomerate.py` (likeness).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+CLAIM = "claim"
+"""In `held`, among the schemes: clusters with an open claim. Two of them join only by a person's word."""
+BOTH_CLAIMED = "both are claimed"
+"""The reason of such a question."""
 
 
 @dataclass
@@ -58,6 +64,10 @@ class Clusters:
         """Return the first of the schemes of which two or more of the clusters hold a value."""
         wanted = set(clusters)
         return next((scheme for scheme in schemes if len(self.held.get(scheme, set()) & wanted) > 1), None)
+
+    def both_claimed(self, left: int, right: int) -> bool:
+        """Tell whether somebody owns or asks for the one cluster, and somebody for the other."""
+        return self.contradiction((left, right), (CLAIM,)) is not None
 
     def hold(self, scheme: str, records: Iterable[int]) -> None:
         """Note that the clusters of the records hold a value of the scheme."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from resources.errors import TerminalError
-from sonik_assets.identity import inbox, judgements
+from sonik_assets.identity import claimed, inbox, judgements
 from sonik_assets.identity.judgements import DISREGARDED, MODEL, Decision
 from sonik_assets.identity.normalize.domains import normalize_domain
 from sonik_assets.identity.normalize.emails import normalize_email
@@ -101,12 +101,14 @@ where i.scheme = %s and i.value = any(%s) and i.valid_to is null order by 1
 class Done:
     """What a decision did. `changes`: kind, entity id, new id, as in unified.changes; `entities`: ref -> id today.
 
-    `moves`: how many records went from one entity to another: old id, new id, count.
+    `moves`: how many records went from one entity to another: old id, new id, count. `ended`: claims that ended
+    because of a merge: event, record, user.
     """
 
     changes: list[tuple[str, str, str | None]] = field(default_factory=list)
     moves: list[tuple[str, str, int]] = field(default_factory=list)
     entities: dict[str, str | None] = field(default_factory=dict)
+    ended: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 def judge(connection: psycopg.Connection, decision: Decision, by: str) -> Done:
@@ -119,6 +121,8 @@ def judge(connection: psycopg.Connection, decision: Decision, by: str) -> Done:
             for each in _overruled(connection, ref, [other, *_together(connection, other)], decision)
         ]
         judgements.decide(connection, [decision, *overruled], by)
+        if decision.judgement == "same":
+            done.ended.extend(claimed.end_merged(connection, refs, by))
         settle(connection, refs, done)
         if decision.judgement == "same":
             _refuse_apart(connection, done, refs)
@@ -135,6 +139,7 @@ def merge(connection: psycopg.Connection, left: str, right: str, by: str, reason
         pairs = {tuple(sorted((ours[0], theirs[0]))), *apart}
         judgements.decide(connection, [Decision(one, other, "same", reason) for one, other in sorted(pairs)], by)
         refs = [ours[0], theirs[0]]
+        done.ended.extend(claimed.end_merged(connection, refs, by))
         settle(connection, refs, done)
         _refuse_apart(connection, done, refs)
     return done

@@ -5,7 +5,7 @@ strong identifier; otherwise it is left to `attaching.py`. Entities of different
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import combinations
 
@@ -13,7 +13,7 @@ import polars as pl
 
 from sonik_assets.identity.agglomerate import Rules, Verdicts, agglomerate
 from sonik_assets.identity.agreement import agree
-from sonik_assets.identity.clusters import Clusters
+from sonik_assets.identity.clusters import BOTH_CLAIMED, CLAIM, Clusters
 from sonik_assets.identity.likeness import MOST_NAMES, Likeness, differently_named
 from sonik_assets.identity.normalize.text import alike
 from sonik_assets.identity.schemes import (
@@ -48,7 +48,8 @@ class Scene:
     mentions: row, source, record_id, entity_type, embedded, name_key, latitude, longitude, night, day, marker.
     identifiers: row, entity_type, scheme, value (strong schemes, valid now). common: entity_type, scheme, value that
     link nothing.
-    pairs: left_row, right_row, probability. decisions: left_row, right_row, judgement (people's).
+    pairs: left_row, right_row, probability. decisions: left_row, right_row, judgement (people's). claimed: row of the
+    records that somebody owns or asks for.
     """
 
     mentions: pl.DataFrame
@@ -56,6 +57,7 @@ class Scene:
     common: pl.DataFrame
     pairs: pl.DataFrame
     decisions: pl.DataFrame
+    claimed: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"row": pl.UInt32}))
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,7 @@ class _Kind:
         self._sessions, self._nights, self._days = (self._rows[name].to_list() for name in ("marker", "night", "day"))
         self._pairs = _renumbered(scene.pairs, numbers)
         self._decisions = _renumbered(scene.decisions, numbers)
+        self._claimed = scene.claimed.join(numbers, on="row")["local"].to_list()
         weaker = [scheme for scheme in self._schemes[1:] if scheme in FORBIDDING[kind]]
         self._held = {
             scheme: dict(self._strong.filter(pl.col("scheme") == scheme).group_by("local").agg("value").iter_rows())
@@ -142,6 +145,8 @@ class _Kind:
         strong = self._strong.join(weak, on=["scheme", "value"], how="anti")
         standing = ~self._rows["embedded"] | self._rows["local"].is_in(strong["local"].unique().implode())
         verdicts = self._agglomerate(clusters, link, self._rows["local"].filter(standing))
+        if self._claimed:
+            self._doubts += self._claims_met(clusters, strong)
         root = pl.Series(clusters.root, dtype=pl.UInt32)
         placed = self._rows.with_columns(cluster=self._rows["row"].gather(root)).filter(standing)
         every = pl.concat([weak, self._common.select("scheme", "value").unique()]).unique()
@@ -158,6 +163,8 @@ class _Kind:
         for left, right in by["same"].select("left", "right").sort("left", "right").iter_rows():
             if not clusters.are_apart(clusters.find(left), clusters.find(right)):
                 clusters.join((left, right))
+        if self._claimed:
+            clusters.hold(CLAIM, self._claimed)
         return clusters
 
     def _agree(self, clusters: Clusters) -> pl.DataFrame:
@@ -216,6 +223,24 @@ class _Kind:
                 self._doubts += [(first, record, 0.5, "unsure", why, scheme, value) for record in rest]
                 return True
         return False
+
+    def _claims_met(self, clusters: Clusters, strong: pl.DataFrame) -> list[tuple[int, int, float, str, str, str, str]]:
+        """Return one question for each two claimed clusters that share a value: by that they would be one."""
+        held = strong.with_columns(cluster=pl.Series(clusters.root, dtype=pl.UInt32).gather(strong["local"]))
+        mine = held.filter(pl.col("cluster").is_in(sorted(clusters.held[CLAIM])))
+        first = mine.group_by("cluster", "scheme", "value").agg(pl.col("local").min())
+        met = first.join(first, on=["scheme", "value"], suffix="_other").filter(
+            pl.col("cluster") < pl.col("cluster_other")
+        )
+        one = met.sort("cluster", "cluster_other", "scheme", "value").unique(
+            ["cluster", "cluster_other"], keep="first", maintain_order=True
+        )
+        rows = one.select("local", "local_other", "scheme", "value").iter_rows()
+        return [
+            (min(left, right), max(left, right), 0.5, "unsure", BOTH_CLAIMED, scheme, value)
+            for left, right, scheme, value in rows
+            if not clusters.are_apart(clusters.find(left), clusters.find(right))
+        ]
 
     def _agglomerate(self, clusters: Clusters, link: float, standing: pl.Series) -> Verdicts:
         rules = Rules(link, FORBIDDING[self._kind], self._sources, (~self._rows["embedded"]).to_list(), MOST_RECORDS)

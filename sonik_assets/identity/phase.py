@@ -84,7 +84,7 @@ def run(connection: psycopg.Connection, said: Said, given: Matchers | None = Non
     else:
         scope.spread(connection, said.kinds, starting, thresholds)
     stage = scene.load(connection, said.kinds)
-    before = store.before(connection)
+    before = store.before(connection, stage.claimed)
     clock("load")
     verified = scene.verified_handles(stage)
     linked = link_mentions(scene.standing_scene(stage, verified), thresholds)

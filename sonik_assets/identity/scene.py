@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from resources.stores.copy import copy_out
-from sonik_assets.identity import repeats
+from sonik_assets.identity import claimed, repeats
 from sonik_assets.identity.identifiers import REF
 from sonik_assets.identity.linking import Scene
 from sonik_assets.identity.lives import verified_own
@@ -99,7 +99,8 @@ class Stage:
 
     mentions: row and MENTIONS. identifiers: row, entity_type, scheme, value. common: values that link nothing.
     likeness: left_key, right_key, probability. decisions: left_ref, right_ref, judgement, left_entity, right_entity.
-    strays: repeats.STRAYS. What repeats is not here: it goes where its speaker goes.
+    strays: repeats.STRAYS. What repeats is not here: it goes where its speaker goes. claimed: ref, entity_id (as it
+    was) of what somebody owns or asks for.
     """
 
     mentions: pl.DataFrame
@@ -108,6 +109,7 @@ class Stage:
     likeness: pl.DataFrame
     decisions: pl.DataFrame
     strays: pl.DataFrame
+    claimed: pl.DataFrame
 
 
 def load(connection: psycopg.Connection, kinds: Sequence[str]) -> Stage:
@@ -130,6 +132,7 @@ def load(connection: psycopg.Connection, kinds: Sequence[str]) -> Stage:
             dict.fromkeys(("left_ref", "right_ref", "judgement", "left_entity", "right_entity"), pl.String),
         ),
         repeats.strays(connection),
+        claimed.in_scope(connection),
     )
 
 
@@ -165,6 +168,7 @@ def standing_scene(stage: Stage, verified: pl.DataFrame) -> Scene:
         stage.common,
         pairs.select("left_row", "right_row", "probability"),
         decided.select("left_row", "right_row", "judgement"),
+        numbers.join(stage.claimed, on="ref", how="semi").select("row"),
     )
 
 

@@ -20,15 +20,6 @@ _OF_SCOPE = sql.SQL(
     "t.entity_id in (select m.entity_id from identity.entity_map as m"
     " inner join scope using (source, table_name, record_id) where not m.attached)"
 )
-_CLAIMED = sql.SQL("""
-select distinct m.entity_id::text from identity.entity_map as m
-inner join scope using (source, table_name, record_id)
-inner join (
-    select distinct on (c.entity_ref) coalesce(r.speaker, c.entity_ref) as ref, c.status
-    from ops.claims as c left join identity.repeats as r on r.ref = c.entity_ref
-    order by c.entity_ref, c.at desc, c.id
-) as latest on latest.ref = scope.ref and latest.status in ('claimed', 'pending')
-""")
 # The ids that records in scope had and that were merged away into the one they have.
 _FORMER = sql.SQL("""
 select m.entity_type || '/' || scope.ref, v.old_id::text from scope
@@ -48,14 +39,12 @@ class Decided:
     moves: Assignment
 
 
-def before(connection: psycopg.Connection) -> Before:
-    """Return what earlier runs decided of the records in scope."""
-    claims = connection.execute("select to_regclass('ops.claims') is not null").fetchone()
-    claimed = connection.execute(_CLAIMED).fetchall() if claims and claims[0] else []
+def before(connection: psycopg.Connection, claimed: pl.DataFrame) -> Before:
+    """Return what earlier runs decided of the records in scope; `claimed`: entity_id of those with an open claim."""
     return Before(
         select(connection, "entity_map", MAP, IN_SCOPE),
         select(connection, "entities", ENTITIES, _OF_SCOPE),
-        frozenset(row[0] for row in claimed),
+        frozenset(claimed["entity_id"].drop_nulls()),
         copy_out(connection, _FORMER, {"ref": pl.String, "old_id": pl.String}),
         dict(connection.execute("select entity_type, count(*) from identity.entities group by 1").fetchall()),
     )

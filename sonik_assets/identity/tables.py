@@ -92,6 +92,8 @@ create table if not exists identity.judgements (
 );
 create unique index if not exists judgements_live on identity.judgements (left_ref, right_ref) where retired_at is null;
 create index if not exists judgements_right on identity.judgements (right_ref) where retired_at is null;
+create index if not exists judgements_claimed on identity.judgements (left_ref)
+    where retired_at is null and explanation ->> 'reason' = 'both are claimed';
 create index if not exists judgements_people on identity.judgements (left_ref)
     where retired_at is null and decided_by <> 'sonik';
 -- Two values of one scheme that are one thing's: a renamed handle, a refreshed or duplicate place. `alias_of` is null

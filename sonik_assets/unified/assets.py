@@ -12,6 +12,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtC
 
 from resources.dagster import Stores
 from sonik_assets.automation import follow, version
+from sonik_assets.unified import claim_files
+from sonik_assets.unified.claims import expire_old
 from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, keep_parse, manifest, point_at
 
 if TYPE_CHECKING:
@@ -97,30 +99,18 @@ def dbt_part(name: str) -> dg.AssetsDefinition:
     automation_condition=follow(),
 )
 def claims(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeResult[Any]:
-    """Append the claims that are not in the log yet."""
+    """Append the claims that are not in the log yet; end the requests that nobody verified in time."""
     started = time.monotonic()
     with stores.postgres() as connection:
-        written = connection.execute(_APPEND_CLAIMS).rowcount
-        read, rejected = connection.execute(_COUNT_CLAIMS).fetchone() or (0, 0)
-    counts = {"rows_in": read, "rows_out": written, "rows_rejected": rejected}
+        written, refused = claim_files.append(connection, context.run_id)
+        expired = expire_old(connection)
+        (read,) = connection.execute("select count(*) from staging.stg_sonik__claims").fetchone() or (0,)
+    counts = {"rows_in": read, "rows_out": written + expired, "rows_rejected": refused, "expired": expired}
     return dg.MaterializeResult(
         metadata={**counts, "seconds": round(time.monotonic() - started, 3)},
-        data_version=version(context, context.asset_key, changed=written > 0),
+        data_version=version(context, context.asset_key, changed=written + expired > 0),
     )
 
-
-_COUNT_CLAIMS = """
-select count(*), count(*) filter (where c.id is null)
-from staging.stg_sonik__claims as s
-left join ops.claims as c on c.id = ops.name_uuid('claims/' || s.record_id)
-"""
-_APPEND_CLAIMS = """
-insert into ops.claims (id, entity_ref, user_id, method, status, at)
-select ops.name_uuid('claims/' || record_id), entity_ref, user_id, method, status, at
-from staging.stg_sonik__claims
-where user_id is not null and status in ('pending', 'claimed', 'unclaimed', 'rejected', 'revoked', 'expired')
-on conflict (id) do nothing
-"""
 
 STAGING, UNIFIED, MARTS = dbt_part("staging"), dbt_part("unified"), dbt_part("marts")
 ASSETS = [STAGING, claims, UNIFIED, MARTS]

@@ -1,7 +1,11 @@
 {{ config(
     unique_key="event_id",
-    indexes=[{"columns": ["city", "local_date"]}],
-    post_hook=["{{ constrain('whats_on_pkey', 'primary key (event_id)') }}"],
+    indexes=[
+        {"columns": [folded("city"), "local_date", "starts_at"]},
+        {"columns": ["local_date", "latitude", "longitude"]},
+        {"columns": ["genres"], "type": "gin"},
+        {"columns": ["organizer_id"]},
+    ],
 ) }}
 {# What is on, when and where (FR-6): one row an event that has a day. What only editors have drafted is not public. #}
 with line_ups as (
@@ -18,19 +22,23 @@ select
     v.name as venue_name,
     coalesce(v.metadata ->> 'city', e.city) as city,
     v.metadata ->> 'country' as country,
-    (v.metadata ->> 'latitude')::float8 as latitude,
-    (v.metadata ->> 'longitude')::float8 as longitude,
+    {{ safe("v.metadata ->> 'latitude'", "float8") }} as latitude,
+    {{ safe("v.metadata ->> 'longitude'", "float8") }} as longitude,
     e.starts_at,
+    e.ends_at,
     e.local_date,
     e.status,
-    e.genres,
+    coalesce(e.genres, '{}'::text[]) as genres,
     coalesce(l.artists, '{}'::text[]) as artists,
     e.price_min,
+    e.price_max,
     e.currency,
     e.ticket_url,
+    e.ticket_link,
+    o.id as organizer_id,
     o.name as organizer_name
 from {{ ref('events') }} as e
 left join {{ ref('entities') }} as v on e.venue_id = v.id
 left join {{ ref('entities') }} as o on e.organizer_id = o.id
 left join line_ups as l on e.id = l.event_id
-where e.local_date is not null and e.status <> 'draft'
+where e.local_date is not null and not e.is_draft

@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('agent_memories_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('sonik', 'agent_memories', 'record_id') }} as id,
     {{ row_id('sonik', 'agent_sessions', 'session') }} as session_id,

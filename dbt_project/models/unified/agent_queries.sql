@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('agent_queries_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 {# A traversal is a query too: the one that touched a node. #}
 select
     {{ row_id('sonik', 'agent_queries', 'record_id') }} as id,

@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('agent_references_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 {# Nodes of the other graphs that agents have touched. A reference to a source record points at its entity. #}
 select distinct on (q.graph, q.label, q.ref_id)
     {{ row_id('sonik', 'agent_references', "q.graph || '/' || q.label || '/' || q.ref_id") }} as id,

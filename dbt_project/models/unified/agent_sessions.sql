@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('agent_sessions_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('sonik', 'agent_sessions', 'session') }} as id,
     session as name,

@@ -49,7 +49,7 @@ referred as (
         'Person', referrer.id, 'REFERRED', 'Person', i.person_id, '', {{ frequency_weight('count(*)', 1) }},
         max(i.at), 'engagement', 1.0::float8, jsonb_build_object('times', count(*))
     from {{ ref('interactions') }} as i
-    inner join {{ ref('entities') }} as referrer on i.properties ->> 'referrer_id' = referrer.id::text
+    inner join {{ ref('entities') }} as referrer on i.referrer_id = referrer.id
     where i.kind = 'referral' and i.person_id is not null and i.person_id <> referrer.id
     group by referrer.id, i.person_id
 ),

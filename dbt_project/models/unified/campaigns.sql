@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('campaigns_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 with live as materialized (  -- once: the view behind it is large, and the planner cannot count it
     select * from {{ ref('live_map') }}
 )

@@ -1,10 +1,11 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('channels_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 {# Every channel that engagement or a campaign names. #}
 with named as (
-    select lower(channel) as platform from {{ ref('stg_mongo__engagement') }}
+    select channel as platform from {{ ref('interactions') }}
     where channel is not null
+    group by channel
     union
-    select lower(channel) from {{ ref('stg_directus__campaigns') }}
+    select channel from {{ ref('campaigns') }}
     where channel is not null
 )
 

@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('code_modules_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 {# Importance: the share of the tree's modules that import this one directly. #}
 with imports as (
     select m.path, i.imported

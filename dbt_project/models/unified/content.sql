@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('content_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('directus', 'articles', 'record_id') }} as id,
     'article' as type,

@@ -1,86 +1,48 @@
 {{ config(
     unique_key="id",
-    meta={"guard_empty": true},
+    meta={"scope": "entities_scope", "not_ours": ["claim_status", "claimed_by"]},
+    pre_hook="{{ find_changed_entities() }}",
     post_hook=[
-        "{{ constrain('entities_pkey', 'primary key (id)') }}",
-        "{{ constrain('entities_canonical_key', 'unique (entity_type, canonical_scheme, canonical_id) deferrable initially deferred') }}",
+        "{{ remember_entities() }}",
+        "select ops.guard_entities()",
+        {"sql": "select ops.settle_claims()", "transaction": false},
     ],
 ) }}
 {#
-    Survivorship: for each attribute the first value present, by trust in the source (own users and the CMS, then
-    the CRM, then scrapers, then what other records say in passing), then the newer record.
+    The one truth: a row a live entity. `metadata` has what survived of its attributes and, under `provenance`, which
+    record each value is from and when that said it. What an event is made of is in unified.events; here is where it is
+    from. Claims write their two columns themselves (ops.settle_claims).
 #}
-with mentions as (
-    select
-        map.entity_id,
-        m.*,
-        case
-            when m.embedded then 4
-            when m.source in ('directus', 'mongo') then 1
-            when m.source = 'twenty' then 2
-            else 3
-        end as trust
-    from {{ source('identity', 'entity_map') }} as map
-    inner join {{ ref('mentions') }} as m
-        on map.source = m.source and map.table_name = m.table_name and map.record_id = m.record_id
-),
-
-things as (
-    select
-        entity_id,
-        {% for attribute in ["name", "address", "city", "country", "latitude", "longitude", "website", "instagram",
-                             "phone"] %}
-            (array_agg({{ attribute }} order by trust, updated_at desc nulls last, record_id)
-                filter (where {{ attribute }} is not null))[1] as {{ attribute }},
-        {% endfor %}
-        max(updated_at) as updated_at,
-        count(*) as records
-    from mentions
-    group by entity_id
-),
-
-attributes as (
-    select
-        entity_id,
-        -- jsonb_object_agg keeps the last value of a key, so the most trusted comes last
-        jsonb_object_agg(key, value order by trust desc, updated_at asc nulls first, record_id) as attributes
-    from (
-        select m.entity_id, m.trust, m.updated_at, m.record_id, a.key, a.value
-        from mentions as m
-        cross join lateral jsonb_each(m.attributes) as a
-        where a.value <> 'null'::jsonb
-    ) as each_attribute
-    group by entity_id
-),
-
-events as (
-    select
-        t.entity_id,
-        (array_agg(m.name order by m.source, m.updated_at desc nulls last, m.record_id)
-            filter (where m.name is not null))[1] as name,
-        max(m.updated_at) as updated_at,
-        count(*) as records
-    from {{ source('identity', 'event_times') }} as t
-    inner join {{ ref('event_mentions') }} as m
-        on t.source = m.source and t.table_name = m.table_name and t.record_id = m.record_id
-    group by t.entity_id
+with survived as (
+    select distinct on (entity_id, attribute)
+        entity_id, attribute, value,
+        jsonb_build_object(
+            'source', case trust when 0 then 'edit' else source end,
+            'record', concat_ws('/', source, table_name, record_id), 'at', updated_at
+        ) as provenance
+    from {{ ref('told_attributes') }}
+    where entity_id in (select id from entities_scope)
+    order by entity_id, attribute, {{ survival_order() }}
 ),
 
 described as (
     select
-        t.entity_id,
-        t.name,
-        t.updated_at,
-        jsonb_strip_nulls(jsonb_build_object(
-            'address', t.address, 'city', t.city, 'country', t.country, 'latitude', t.latitude,
-            'longitude', t.longitude, 'website', t.website, 'instagram', t.instagram, 'phone', t.phone,
-            'records', t.records
-        )) || coalesce(a.attributes, '{}'::jsonb) as metadata
-    from things as t
-    left join attributes as a on t.entity_id = a.entity_id
-    union all
-    select entity_id, name, updated_at, jsonb_build_object('records', records)
-    from events
+        entity_id,
+        max(value #>> '{}') filter (where attribute = 'name') as name,
+        jsonb_object_agg(attribute, value) filter (where attribute not in ('name', 'coordinates')) as attributes,
+        jsonb_object_agg(attribute, provenance) as provenance,
+        (array_agg(value) filter (where attribute = 'coordinates'))[1] as coordinates
+    from survived
+    group by entity_id
+),
+
+records as (
+    select m.entity_id, count(*) as records, max(r.updated_at) as updated_at
+    from {{ source('identity', 'entity_map') }} as m
+    inner join {{ ref('source_records') }} as r
+        on m.source = r.source and m.table_name = r.table_name and m.record_id = r.record_id
+    where m.entity_id in (select id from entities_scope)
+    group by m.entity_id
 )
 
 select
@@ -89,11 +51,12 @@ select
     coalesce(d.name, e.canonical_id) as name,
     e.canonical_scheme,
     e.canonical_id,
-    coalesce(c.claim_status, 'unclaimed') as claim_status,
-    c.claimed_by,
-    d.metadata,
+    'unclaimed' as claim_status,
+    null::uuid as claimed_by,
+    case when e.entity_type = 'event' then '{}'::jsonb else coalesce(d.attributes, '{}') || coalesce(d.coordinates, '{}') end
+        || jsonb_build_object('records', r.records, 'provenance', coalesce(d.provenance, '{}')) as metadata,
     e.first_seen_at,
-    coalesce(d.updated_at, e.first_seen_at) as updated_at
+    coalesce(r.updated_at, e.first_seen_at) as updated_at
 from {{ source('identity', 'entities') }} as e
-inner join described as d on e.entity_id = d.entity_id
-left join {{ ref('claim_states') }} as c on e.entity_id = c.entity_id
+inner join records as r on e.entity_id = r.entity_id
+left join described as d on e.entity_id = d.entity_id

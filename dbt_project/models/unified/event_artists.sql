@@ -1,6 +1,5 @@
 {{ config(
     unique_key=["event_id", "artist_id"],
-    post_hook=["{{ constrain('event_artists_pkey', 'primary key (event_id, artist_id)') }}"],
 ) }}
 {# The line-up: what the CMS links, and the artists that scraped listings name. #}
 with live as materialized (  -- once: the view behind it is large, and the planner cannot count it

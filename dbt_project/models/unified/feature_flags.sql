@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('feature_flags_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('directus', 'feature_flags', 'f.record_id') }} as id,
     coalesce(f.name, f.record_id) as name,

@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('features_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('directus', 'features', 'record_id') }} as id,
     coalesce(name, record_id) as name,

@@ -1,43 +1,60 @@
 {{ config(
     unique_key=["id", "at"],
-    meta={"guard_empty": true},
-    pre_hook="select ops.ensure_months('unified.interactions', min(at), max(at)) from {{ ref('stg_mongo__engagement') }}",
+    on_schema_change="append_new_columns",
+    meta={"scope": "interactions_scope", "not_ours": ["day"]},
+    pre_hook=["{{ find_changed_engagement() }}", "{{ make_months() }}"],
+    post_hook="{{ remember_engagement() }}",
 ) }}
-{# What visitors did. The table is partitioned by month: migration 0003 makes it, this model only fills it. #}
-with visitors as (
-    select anonymous_id, entity_id, valid_from, valid_to
-    from {{ source('identity', 'visitors') }}
-    where status = 'linked'
+{#
+    What visitors did. The table is partitioned by month: migration 0003 makes it, this model only fills it, and reads
+    only records that changed and rows whose keys mean something else now (macros/engagement.sql).
+#}
+with told as (
+    select
+        s.id, e.kind, e.at, lower(e.channel) as channel, e.properties, e.anonymous_id, e.user_id as user_key,
+        e.event_record_id as event_key, e.content_record_id as content_key, e.campaign_record_id as campaign_key,
+        e.referrer_user_id as referrer_key
+    from interactions_scope as s
+    inner join {{ ref('stg_mongo__engagement') }} as e on s.record_id = e.record_id
+    where e.at is not null and e.kind is not null
+    union all
+    select
+        i.id, i.kind, i.at, i.channel, i.properties, i.anonymous_id, i.user_key, i.event_key, i.content_key,
+        i.campaign_key, i.referrer_key
+    from interactions_scope as s
+    inner join {{ this }} as i on s.id = i.id
+    where s.record_id is null
+),
+
+meant as materialized (
+    select * from {{ ref('engagement_keys') }}
 )
 
 select
-    {{ row_id('mongo', 'engagement', 'e.record_id') }} as id,
-    person.id as person_id,
-    e.anonymous_id,
+    t.id,
+    coalesce(person.id, visitor.id) as person_id,
+    t.anonymous_id,
     event.id as event_id,
     content.id as content_id,
     campaign.id as campaign_id,
-    lower(e.channel) as channel,
-    e.kind,
-    e.at,
+    referrer.id as referrer_id,
+    t.channel,
+    t.kind,
+    t.at,
     null::numeric as amount,
     null::text as currency,
-    e.properties
-        || jsonb_strip_nulls(jsonb_build_object('referrer_id', referrer.entity_id)) as properties
-from {{ ref('stg_mongo__engagement') }} as e
-left join {{ source('identity', 'entity_map') }} as um
-    on um.source = 'mongo' and um.table_name = 'users' and e.user_id = um.record_id
-left join visitors as v
-    on e.anonymous_id = v.anonymous_id
-        and e.at >= coalesce(v.valid_from, '-infinity') and e.at < coalesce(v.valid_to, 'infinity')
-left join {{ ref('entities') }} as person on person.id = coalesce(um.entity_id, v.entity_id)
-left join {{ source('identity', 'entity_map') }} as referrer
-    on referrer.source = 'mongo' and referrer.table_name = 'users' and e.referrer_user_id = referrer.record_id
-left join {{ source('identity', 'entity_map') }} as em
-    on em.source = 'directus' and em.table_name = 'events' and e.event_record_id = em.record_id
-left join {{ ref('entities') }} as event on em.entity_id = event.id
-left join {{ ref('content') }} as content
-    on content.id = {{ row_id('directus', 'articles', 'e.content_record_id') }}
-left join {{ ref('campaigns') }} as campaign
-    on campaign.id = {{ row_id('directus', 'campaigns', 'e.campaign_record_id') }}
-where e.at is not null
+    t.properties,
+    t.user_key,
+    t.event_key,
+    t.content_key,
+    t.campaign_key,
+    t.referrer_key
+from told as t
+left join meant as person on person.kind = 'user' and t.user_key = person.key
+left join meant as visitor
+    on visitor.kind = 'visitor' and t.anonymous_id = visitor.key
+        and t.at >= coalesce(visitor.valid_from, '-infinity') and t.at < coalesce(visitor.valid_to, 'infinity')
+left join meant as event on event.kind = 'event' and t.event_key = event.key
+left join meant as content on content.kind = 'content' and t.content_key = content.key
+left join meant as campaign on campaign.kind = 'campaign' and t.campaign_key = campaign.key
+left join meant as referrer on referrer.kind = 'referrer' and t.referrer_key = referrer.key

@@ -27,12 +27,19 @@ implements as (
     group by m.id, f.id
 ),
 
+-- engagement names a feature by its name or by its id
+feature_keys as (
+    select name as key, id as feature_id from {{ ref('features') }}
+    union
+    select s.record_id, f.id
+    from {{ ref('stg_directus__features') }} as s
+    inner join {{ ref('features') }} as f on f.id = {{ row_id('directus', 'features', 's.record_id') }}
+),
+
 uses as (
-    select f.id as feature_id, i.kind, i.person_id, i.at, {{ safe("i.properties ->> 'score'", 'float8') }} as score
+    select k.feature_id, i.kind, i.person_id, i.at, {{ safe("i.properties ->> 'score'", 'float8') }} as score
     from {{ ref('interactions') }} as i
-    inner join {{ ref('features') }} as f
-        on i.properties ->> 'feature' = f.name
-            or f.id = {{ row_id('directus', 'features', "(i.properties ->> 'feature')") }}
+    inner join feature_keys as k on i.properties ->> 'feature' = k.key
     where i.kind in ('feature_use', 'feedback')
 ),
 

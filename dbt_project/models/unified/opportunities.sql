@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('opportunities_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('twenty', 'opportunities', 'o.record_id') }} as id,
     coalesce(o.name, o.record_id) as name,

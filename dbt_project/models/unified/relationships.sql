@@ -1,6 +1,6 @@
 {{ config(
     unique_key="id",
-    post_hook=["{{ constrain('relationships_pkey', 'primary key (id)') }}"],
+    indexes=[{"columns": ["type", "from_id"]}, {"columns": ["type", "to_id"]}],
 ) }}
 {#
     Every edge of the three graphs, one row each: repeated evidence is folded into its weight. The edge's id is made

@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('revenues_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 {# What features have an impact on: the money of paid purchases, one row a currency. #}
 select
     {{ row_id('sonik', 'revenues', 'currency') }} as id,

@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('sentiments_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 {# What feedback says: the three moods that a score of -1 to 1 falls into. #}
 select
     {{ row_id('sonik', 'sentiments', 'mood.name') }} as id,

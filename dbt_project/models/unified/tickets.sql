@@ -1,4 +1,4 @@
-{{ config(unique_key="id", post_hook=["{{ constrain('tickets_pkey', 'primary key (id)') }}"]) }}
+{{ config(unique_key="id") }}
 select
     {{ row_id('mongo', 'tickets', 't.record_id') }} as id,
     purchase.id as purchase_id,

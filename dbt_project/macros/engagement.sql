@@ -1,0 +1,52 @@
+{#
+    What `unified.interactions` looks at in a run: raw records that changed since it last looked, and its own rows one of
+    whose keys has come to mean something else. Two temporary tables: `changed_keys` (kind, key) and
+    `interactions_scope` (id, record_id; record_id null: no need to read the record again).
+#}
+{% macro find_changed_engagement() %}
+    create temporary table interactions_until on commit drop as select ops.horizon() as until;
+    create temporary table changed_keys on commit drop as
+    select distinct kind, key from (
+        (select * from {{ ref('engagement_keys') }} except select * from ops.seen_keys)
+        union all
+        (select * from ops.seen_keys except select * from {{ ref('engagement_keys') }})
+    ) as each;
+    analyze changed_keys;
+    create temporary table interactions_scope on commit drop as
+    select {{ row_id('mongo', 'engagement', 'record_id') }} as id, record_id
+    from {{ source('raw_mongo', 'engagement') }}
+    where changed_at >= {{ since(this.identifier) }};
+    create unique index on interactions_scope (id);
+    insert into interactions_scope (id)
+    select i.id from {{ this }} as i
+    where exists (select from changed_keys)
+        and (
+            {% for kind, column in engagement_keys().items() %}
+            {{ column }} in (select key from changed_keys where kind = '{{ kind }}'){{ " or" if not loop.last }}
+            {% endfor %}
+        )
+    on conflict (id) do nothing;
+    analyze interactions_scope
+{% endmacro %}
+
+{# The kinds of keys that engagement is written with, and the column of unified.interactions that keeps each. #}
+{% macro engagement_keys() %}
+    {{ return({
+        "user": "user_key", "visitor": "anonymous_id", "event": "event_key", "content": "content_key",
+        "campaign": "campaign_key", "referrer": "referrer_key",
+    }) }}
+{% endmacro %}
+
+{# Months of what is new. Far-off clocks go to the default partition (migration 0003). #}
+{% macro make_months() %}
+    select ops.ensure_months('{{ this }}', min(e.at), max(e.at))
+    from interactions_scope as s
+    inner join {{ ref('stg_mongo__engagement') }} as e on s.record_id = e.record_id
+{% endmacro %}
+
+{% macro remember_engagement() %}
+    {{ remember(this.identifier, "(select until from interactions_until)") }};
+    delete from ops.seen_keys as s using changed_keys as c where s.kind = c.kind and s.key = c.key;
+    insert into ops.seen_keys
+    select k.* from {{ ref('engagement_keys') }} as k inner join changed_keys as c on k.kind = c.kind and k.key = c.key
+{% endmacro %}

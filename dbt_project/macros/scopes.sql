@@ -1,0 +1,105 @@
+{#
+    What the models that read only changes look at. `ops.seen` has, a model, up to when it has seen everything and by
+    which of its own texts: another text looks at everything again, and so does `dbt build --full-refresh`.
+#}
+{% macro since(name) -%}
+    {%- if flags.FULL_REFRESH -%} '-infinity'::timestamptz
+    {%- else -%}
+    coalesce(
+        (select until from ops.seen where model = '{{ name }}' and rules = '{{ rules() }}'), '-infinity'::timestamptz
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro rules() -%}
+    {{ local_md5(model.raw_code ~ attribute_rules() ~ trust("s", "e") ~ survival_order()) }}
+{%- endmacro %}
+
+{% macro remember(name, until) -%}
+    insert into ops.seen (model, until, rules) values ('{{ name }}', {{ until }}, '{{ rules() }}')
+    on conflict (model) do update set until = excluded.until, rules = excluded.rules
+{%- endmacro %}
+
+{# The raw tables that mentions and events are made of. #}
+{% macro mentioning() %}
+    {{ return([
+        ("directus", "venues"), ("directus", "artists"), ("directus", "brands"), ("directus", "events"),
+        ("directus", "events_artists"), ("directus", "campaigns"), ("twenty", "people"), ("twenty", "companies"),
+        ("mongo", "users"), ("scraper", "venue_info"), ("scraper", "artist_profiles"), ("scraper", "event_listings"),
+    ]) }}
+{% endmacro %}
+
+{# `records_period` (since, until) and `changed_records` (record): the raw records that changed, deleted ones included. #}
+{% macro find_changed_records() %}
+    create temporary table records_period on commit drop as
+    select {{ since(this.identifier) }} as since, ops.horizon() as until;
+    create temporary table changed_records on commit drop as
+    {% for source_name, table in mentioning() -%}
+        select '{{ source_name }}/{{ table }}/' || record_id as record from {{ source("raw_" ~ source_name, table) }}
+        where changed_at >= (select since from records_period)
+        {{ "union all" if not loop.last }}
+    {% endfor %};
+    analyze changed_records
+{% endmacro %}
+
+{% macro remember_records() %}
+    {{ remember(this.identifier, "(select until from records_period)") }}
+{% endmacro %}
+
+{#
+    `entities_scope` (id): entities of records that changed or went elsewhere, that were edited, or that are not as
+    identity has them. The map also remembers records that are gone.
+#}
+{% macro find_changed_entities() %}
+    create temporary table entities_period on commit drop as
+    select {{ since(this.identifier) }} as since, ops.horizon() as until;
+    create temporary table entities_scope on commit drop as
+    with changed as (
+        {% for source_name, table in mentioning() -%}
+            select '{{ source_name }}'::text as source, '{{ table }}'::text as table_name, record_id
+            from {{ source("raw_" ~ source_name, table) }}
+            where changed_at >= (select since from entities_period)
+            {{ "union all" if not loop.last }}
+        {% endfor %}
+    )
+    select m.entity_id as id
+    from changed as c
+    inner join {{ source("identity", "entity_map") }} as m
+        on c.source = m.source and c.record_id = m.record_id and m.table_name in (
+            c.table_name, c.table_name || '.venue', c.table_name || '.organizer'
+        )
+    union
+    select m.entity_id
+    from changed as c
+    inner join {{ source("identity", "entity_map") }} as m
+        on m.source = 'scraper' and m.table_name = 'event_listings.artists'
+            and m.record_id > c.record_id || '#' and m.record_id < c.record_id || '$'
+    where c.source = 'scraper' and c.table_name = 'event_listings'
+    union
+    select entity_id from {{ source("identity", "entity_map") }}
+    where linked_at >= (select since from entities_period)
+    union
+    select unnest(array[old_id, new_id]) from {{ source("identity", "moves") }}
+    where at >= (select since from entities_period)
+    union
+    select m.entity_id
+    from {{ source("ops", "edits") }} as e
+    inner join {{ source("identity", "entity_map") }} as m
+        on split_part(e.entity_ref, '/', 1) = m.source and split_part(e.entity_ref, '/', 2) = m.table_name
+            and regexp_replace(e.entity_ref, '^[^/]*/[^/]*/', '') = m.record_id
+    where e.at >= (select since from entities_period)
+    {% if is_incremental() %}
+    union
+    select coalesce(i.entity_id, e.id)
+    from {{ source("identity", "entities") }} as i
+    full join {{ this }} as e on i.entity_id = e.id
+    where (i.entity_type, i.canonical_scheme, i.canonical_id, i.first_seen_at)
+        is distinct from (e.entity_type, e.canonical_scheme, e.canonical_id, e.first_seen_at)
+    {% endif %};
+    create unique index on entities_scope (id);
+    analyze entities_scope
+{% endmacro %}
+
+{% macro remember_entities() %}
+    {{ remember(this.identifier, "(select until from entities_period)") }}
+{% endmacro %}

@@ -1,0 +1,9 @@
+{{ config(unique_key="event_id") }}
+{# Which event has the room of its venue, and when: one at a time, which the table itself enforces (WITHOUT OVERLAPS).
+   Events that another one keeps out are in `double_bookings`. #}
+select w.event_id, w.venue_id, ops.uuid_range(w.venue_id, w.venue_id, '[]') as room, w.during
+from {{ ref('room_wishes') }} as w
+where not exists (
+    select from {{ ref('room_wishes') }} as earlier
+    where w.venue_id = earlier.venue_id and w.during && earlier.during and earlier.place < w.place
+)

@@ -1,0 +1,136 @@
+-- A source with one of everything that a move may stumble over. Runs on PostgreSQL 15 and newer, as a superuser.
+create schema "Old Records";
+comment on schema "Old Records" is 'It''s kept; -- Name: fake; Type: TABLE; Schema: x';
+create type public.mood as enum ('sad', 'happy', 'Très "gai"');
+create domain public.percent as numeric(5, 2) check (value between 0 and 100);
+create domain public.moods as public.mood [];
+create type public.spot as (x integer, mark text);
+create collation public.bytewise (locale = 'C');
+
+create table public.every_type (
+    id bigint generated always as identity primary key,
+    flag boolean, small smallint, n integer, big bigint, f4 real, f8 double precision, amount numeric, price money,
+    label text, short varchar(10), fixed char(6), sys name, one "char", raw bytea, uid uuid,
+    day date, clock time, clock_tz timetz, at timestamp, at_tz timestamptz, span interval,
+    doc json, docb jsonb, way jsonpath, ip inet, net cidr, mac macaddr, mac8 macaddr8,
+    bits bit(5), more_bits varbit, spot_at point, area polygon, ring circle,
+    words tsvector, asked tsquery, lsn pg_lsn,
+    feeling public.mood, share public.percent, feelings public.mood [], domain_feelings public.moods,
+    place public.spot, places public.spot [], shares public.percent [], numbers integer [], texts text [], grid integer [][],
+    span_of int4range, days daterange, spans int4multirange, self_table regclass, self_type regtype, marks "char" []
+);
+insert into public.every_type (
+    flag, small, n, big, f4, f8, amount, price, label, short, fixed, sys, one, raw, uid, day, clock, clock_tz, at, at_tz,
+    span, doc, docb, way, ip, net, mac, mac8, bits, more_bits, spot_at, area, ring, words, asked, lsn, feeling,
+    share, feelings, domain_feelings, place, places, shares, numbers, texts, grid, span_of, days, spans, self_table,
+    self_type, marks
+) values
+(
+    true, -32768, 2147483647, -9223372036854775808, 1e-45, 0.1::float8 + 0.2, 'NaN', '12.34', E'tab\tline\nback\\slash',
+    'ñandú 🎶', 'ab', 'Name', 'x', '\x00ff5c', '00000000-0000-0000-0000-000000000001', 'infinity', '24:00', '01:02:03+05:30',
+    '-infinity', '0001-01-01 00:00:00+00 BC', '1 mon -3 days 04:05:06.000007', '{"b":1,  "a":[null]}', '{"b":1,"a":[null]}',
+    '$.a[*] ? (@ > 1)', '::1/64', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:ff:fe:01:02:03', '10101', '101',
+    '(0.1,-0)', '((0,0),(1,0.3333333333333333),(1,1))', '<(0,0),2.5>', 'b:2A a:1', 'a & !b', '16/B374D848',
+    'Très "gai"', 99.99, '{sad,happy}', '{happy,NULL}', '(1,"a,""b")', '{"(1,a)","(,)"}', '{1.50,2}', '{1,NULL,3}',
+    E'{"a,b","NULL",NULL,"","\\\\N"}', '{{1,2},{3,4}}', '[1,5)', '(,2020-01-01)', '{[1,3),[5,8)}', 'public.every_type',
+    'public.mood', '{a,b}'
+),
+(
+    null, null, null, null, 'NaN', '-Infinity', 'Infinity', '-0.01', '', '', '', '', null, '', null, '-infinity', '00:00',
+    '23:59:59.999999-12', 'infinity', 'infinity', '-178000000 years', 'null', 'null', null, '0.0.0.0', '::/0', null, null,
+    null, '', null, null, null, '', null, null, 'sad', 0, '{}', '{}', null, '{}', '{}', '{}', '{}', '{}', 'empty',
+    'empty', '{}', null, null, '{}'
+),
+(
+    false, 0, 0, 0, 3.4028235e38, 5e-324, 1e-300, '0', repeat('long ', 100000), null, null, null, null, null, null, null,
+    null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, '(,)', null, null, null, null, null, null, null, null, null, null, null
+);
+alter table public.every_type alter column label set statistics 7;
+
+create table public."Quoted ""Table""; --" ("Select" integer, "a%b{}" text, "ñ" text, primary key ("a%b{}", "Select"));
+insert into public."Quoted ""Table""; --" values (1, '%s', 'x'), (2, '{}', null), (3, $$it's "so"$$, '');
+create table "Old Records".loose (a integer, b text); -- no primary key, rows that are equal
+insert into "Old Records".loose values (1, 'twice'), (1, 'twice'), (1, 'twice'), (null, null), (null, null);
+create table public.empty_one (id integer primary key, note text);
+create table public.no_columns ();
+insert into public.no_columns default values;
+insert into public.no_columns default values;
+create unlogged table public.fleeting (id integer primary key, note text);
+insert into public.fleeting values (1, 'gone after a crash');
+
+create function public.twice(n integer) returns integer language plpgsql immutable
+as $$ begin return n * 2; end $$;
+create table public.computed (
+    id integer primary key, n integer, doubled integer generated always as (public.twice(n)) stored,
+    dropped text, kept text collate public.bytewise default 'x'
+);
+insert into public.computed (id, n, dropped) select i, i * 10, 'd' from generate_series(1, 50) as i;
+alter table public.computed drop column dropped;
+create index computed_doubled on public.computed (doubled) where n > 5;
+create statistics public.computed_pair on id, n from public.computed;
+
+create table public.events (id bigint generated by default as identity, happened date not null, note text)
+partition by range (happened);
+create table public.events_2024 partition of public.events for values from ('2024-01-01') to ('2025-01-01');
+create table "Old Records".events_2025 partition of public.events for values from ('2025-01-01') to ('2026-01-01')
+partition by list (note);
+create table "Old Records".events_2025_a partition of "Old Records".events_2025 for values in ('a');
+create table "Old Records".events_2025_rest partition of "Old Records".events_2025 default;
+alter table public.events add primary key (id, happened, note);
+create index events_note on public.events (note);
+insert into public.events (happened, note)
+select date '2024-06-01' + i, case i % 3 when 0 then 'a' else 'b' || i end from generate_series(1, 400) as i;
+
+create table public.by_hash (feeling public.mood, n integer) partition by hash (feeling);
+create table public.by_hash_0 partition of public.by_hash for values with (modulus 3, remainder 0);
+create table public.by_hash_1 partition of public.by_hash for values with (modulus 3, remainder 1);
+create table public.by_hash_2 partition of public.by_hash for values with (modulus 3, remainder 2);
+insert into public.by_hash select (enum_range(null::public.mood))[1 + i % 3], i from generate_series(1, 300) as i;
+
+create table public.parent_rows (id integer primary key, note text);
+create table public.child_rows (extra text) inherits (public.parent_rows);
+insert into public.parent_rows values (1, 'p');
+insert into public.child_rows values (2, 'c', 'e'), (3, 'c', 'f');
+
+create table public.hen (id integer primary key, egg integer);
+create table public.egg (id integer primary key, hen integer references public.hen);
+alter table public.hen add constraint hen_egg foreign key (egg) references public.egg deferrable initially deferred;
+begin;
+insert into public.hen select i, i from generate_series(1, 20) as i;
+insert into public.egg select i, 21 - i from generate_series(1, 20) as i;
+commit;
+
+create table public.log (said text);
+create function public.shout() returns trigger language plpgsql
+as $$ begin insert into public.log values ('fired'); new.note := 'changed by a trigger'; return new; end $$;
+create table public.watched (id serial primary key, note text, changed_at timestamptz not null default now());
+insert into public.watched (note) select 'note ' || i from generate_series(1, 1000) as i;
+create trigger watched_shout before insert or update on public.watched for each row execute function public.shout();
+alter table public.watched enable always trigger watched_shout;
+create rule watched_quiet as on delete to public.watched do instead nothing;
+
+create view public.totals as select feeling, count(*) as rows from public.by_hash group by feeling;
+create materialized view public.second as select id, note from public.watched where id <= 10;
+create materialized view public.a_first as select count(*) as rows from public.second;
+create materialized view public.never_filled as select 1 as one with no data;
+create unique index second_id on public.second (id);
+
+create table public.guarded (id integer primary key, owner text not null);
+insert into public.guarded values (1, 'ana'), (2, 'luis');
+alter table public.guarded enable row level security;
+alter table public.guarded force row level security;
+create policy own_rows on public.guarded for select using (owner = current_user);
+comment on table public.guarded is 'who sees what';
+comment on column public.guarded.owner is 'a role';
+create publication some_tables for table public.watched, public.guarded (id);
+create publication all_of_schema for tables in schema "Old Records";
+create sequence public.by_seven increment 7 start 100;
+select nextval('public.by_seven'), nextval('public.by_seven');
+create sequence public.untouched;
+select setval('public.untouched', 41, false);
+select lo_from_bytea(70001, '\x00010203'), lo_from_bytea(70002, '');
+comment on large object 70001 is 'a picture';
+grant select on large object 70002 to pg_monitor;
+create table public.pictures (id integer primary key, picture oid);
+insert into public.pictures values (1, 70001), (2, 70002);

@@ -1,0 +1,370 @@
+"""The marts: built on empty tables by one run of dbt with all their unit tests, then held against references in Python.
+
+Hand-worked cases are beside the models (`dbt_project/models/marts/*.yml`).
+"""
+
+import os
+import subprocess
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resources import embedded
+from resources.embedded.urls import with_database
+from sonik_assets.migrations import migrate
+from sonik_assets.unified import dbt
+from tests.support.dbt_sql import macro, model
+
+# What the marts read of the stage before them.
+INPUTS = """
+create table unified.events (id uuid primary key, name text, venue_id uuid, organizer_id uuid, starts_at timestamptz,
+  ends_at timestamptz, local_date date, status text, is_draft bool, genres text[], city text, ticket_url text,
+  ticket_link text, price_min numeric, price_max numeric, currency text);
+create table unified.entities (id uuid primary key, entity_type text, name text, claim_status text, metadata jsonb);
+create table unified.entity_identifiers (entity_id uuid primary key, domain text, instagram_url text, email text);
+create table unified.event_artists (event_id uuid, artist_id uuid);
+create table unified.purchases (id uuid primary key, person_id uuid, event_id uuid, amount numeric, currency text,
+  status text, at timestamptz);
+create table unified.relationships (type text, from_id uuid, to_id uuid, at timestamptz);
+create table unified.opportunities (id uuid, organization_id uuid, stage text, updated_at timestamptz);
+create table unified.campaigns (id uuid primary key, channel text);
+create table unified.content (id uuid primary key, title text, city text, published_at timestamptz);
+create table unified.markets (id uuid primary key, name text, country text);
+"""
+NOW = datetime(2026, 10, 1, tzinfo=UTC)
+PLATFORM = uuid.UUID(int=0)
+Connection = psycopg.Connection[Any]
+
+
+@pytest.fixture(scope="module")
+def marts(endpoints: embedded.Endpoints, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """Return a connection to a database whose marts dbt has built of nothing."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(endpoints.postgres, autocommit=True) as server:
+        server.execute(f"create database {name} template template0")
+        try:
+            url = with_database(endpoints.postgres, name)
+            with psycopg.connect(url) as connection:
+                migrate(connection)
+                connection.execute(INPUTS)
+                connection.commit()
+                _build(url, tmp_path_factory.mktemp("dbt"))
+                yield connection
+        finally:
+            server.execute(f"drop database {name} with (force)")
+
+
+def _build(url: str, home: Path) -> None:
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("HOST", "PORT", "USER", "DATABASE", "SSLMODE"):
+            environment.setenv(f"SONIK_DBT_{name}", "")
+        environment.setenv("DBT_ENV_SECRET_SONIK_PASSWORD", "")
+        environment.setenv("DBT_TARGET_PATH", "")
+        dbt.point_at(url, home)
+        where = ["--project-dir", str(dbt.PROJECT), "--profiles-dir", str(dbt.PROJECT), "--log-path", str(home)]
+        command = [dbt.EXECUTABLE, "--no-use-colors", "build", *where, "--select", "fqn:sonik.marts"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert done.returncode == 0, done.stdout
+
+
+@contextmanager
+def undone(pg: Connection) -> Iterator[None]:
+    """Take back what the block writes."""
+    try:
+        yield
+    finally:
+        pg.rollback()
+
+
+def test_unit_tests_and_contracts_hold(marts: Connection) -> None:
+    tables = marts.execute(
+        "select t.relname, exists (select from pg_constraint where conrelid = t.oid and contype = 'p')"
+        " from pg_class as t where t.relnamespace = 'marts'::regnamespace and t.relkind = 'r'"
+    ).fetchall()
+    assert {name for name, has_key in tables if has_key} >= {
+        "whats_on",
+        "organizer_leads",
+        "attribution",
+        "virality",
+        "promoter_conversion",
+        "content_ideas",
+    }
+    assert all(has_key for _, has_key in tables)
+
+
+# Attribution
+
+CHANNELS = ("a", "b", "c", "d")
+QUARTERS = st.integers(0, 4 * 24 * 3)  # quarters of an hour before the purchase: some fold into one visit
+JOURNEY = st.tuples(st.booleans(), st.lists(st.tuples(st.sampled_from(CHANNELS), QUARTERS), max_size=6))
+Visit = tuple[str, float]  # channel, hours before the purchase
+
+
+def _visits(touches: list[tuple[str, int]]) -> list[Visit]:
+    """Return visits in the order of time: without a pause of over 30 minutes, over one channel, it is one."""
+    ordered = sorted(enumerate(touches), key=lambda each: (-each[1][1], each[0]))
+    visits: list[Visit] = []
+    last: tuple[str, int] | None = None
+    for _, touch in ordered:
+        if last is None or touch[0] != last[0] or last[1] - touch[1] > 2:
+            visits.append((touch[0], touch[1] / 4))
+        last = touch
+    return visits
+
+
+def _removal_effects(won: list[list[str]], lost: list[list[str]]) -> dict[str, float]:
+    """Return effects by solving the chain once with everybody and once without each channel; self-loops stay."""
+    steps: Counter[tuple[str, str]] = Counter()
+    for end, paths in (("won", won), ("lost", lost)):
+        for path in paths:
+            states = ["start", *path, end]
+            steps.update(pairwise(states))
+    names = sorted({name for step in steps for name in step} - {"won", "lost"})
+
+    def conversion(without: str | None) -> float:
+        q, r = np.zeros((len(names), len(names))), np.zeros(len(names))
+        for (start, end), times in steps.items():
+            if start == without:
+                continue
+            p = times / sum(n for (other, _), n in steps.items() if other == start)
+            if end == "won":
+                r[names.index(start)] += p
+            elif end not in ("lost", without):
+                q[names.index(start), names.index(end)] += p
+        return float(np.linalg.solve(np.eye(len(names)) - q, r)[names.index("start")])
+
+    total = conversion(None)
+    return {name: 1 - conversion(name) / total for name in names if name != "start"}
+
+
+def _shares(visits: list[Visit], effects: dict[str, float]) -> dict[str, list[float]]:
+    """Return each visit's share under each model."""
+    n, channels = len(visits), [channel for channel, _ in visits]
+    decay = [0.5 ** (hours / 24 / 7) for _, hours in visits]
+    markov = [effects[channel] / channels.count(channel) for channel in channels]
+    return {
+        "first": [1.0] + [0.0] * (n - 1),
+        "last": [0.0] * (n - 1) + [1.0],
+        "linear": [1 / n] * n,
+        "time_decay": [weight / sum(decay) for weight in decay],
+        "position": [1 / n] * n if n < 3 else [0.4, *[0.2 / (n - 2)] * (n - 2), 0.4],
+        "markov": [weight / sum(markov) for weight in markov],
+    }
+
+
+def _expected(journeys: list[list[Visit]], lost: list[list[Visit]]) -> dict[tuple[str, str], float]:
+    """Return conversions by model and channel."""
+    effects = _removal_effects([_channels(j) for j in journeys if j], [_channels(j) for j in lost])
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    for visits in journeys:
+        named = visits or [("direct", 0.0)]
+        for name, shares in _shares(named, effects if visits else {"direct": 1}).items():
+            for (channel, _), share in zip(named, shares, strict=True):
+                sums[name, channel] += share
+    return {key: value for key, value in sums.items() if value > 0}
+
+
+def _channels(visits: list[Visit]) -> list[str]:
+    return [channel for channel, _ in visits]
+
+
+def _write(pg: Connection, journeys: list[tuple[bool, list[tuple[str, int]]]]) -> None:
+    """Write journeys as interactions of people, or of browsers where nobody paid, and as purchases."""
+    for number, (pays, touches) in enumerate(journeys):
+        person = uuid.UUID(int=number + 1) if pays or number % 2 else None
+        for place, (channel, quarters) in enumerate(touches):
+            pg.execute(
+                "insert into unified.interactions (id, person_id, anonymous_id, channel, kind, at, properties)"
+                " values (%s, %s, %s, %s, 'page_view', %s, '{}')",
+                [
+                    uuid.UUID(int=number * 100 + place),
+                    person,
+                    f"browser {number}",
+                    channel,
+                    NOW - timedelta(hours=quarters / 4),
+                ],
+            )
+        if pays:
+            pg.execute(
+                "insert into unified.purchases values (gen_random_uuid(), %s, null, %s, 'MXN', 'completed', %s)",
+                [person, Decimal("33.33") * (number + 1), NOW],
+            )
+
+
+def _fill(pg: Connection, *names: str) -> None:
+    for name in names:
+        pg.execute(f"delete from marts.{name}")
+        pg.execute(f"insert into marts.{name} {model(name)}")
+
+
+@settings(max_examples=40)
+@given(st.lists(JOURNEY, min_size=1, max_size=8))
+def test_attribution_is_that_of_a_reference(
+    marts: Connection, journeys: list[tuple[bool, list[tuple[str, int]]]]
+) -> None:
+    with undone(marts):
+        _write(marts, journeys)
+        _fill(marts, "touchpoints", "channel_effects", "attribution")
+        rows = marts.execute("select model, channel, conversions, revenue from marts.attribution").fetchall()
+    won = [_visits(touches) for pays, touches in journeys if pays]
+    lost = [_visits(touches) for pays, touches in journeys if not pays and touches]
+    expected = _expected(won, lost) if any(won) else {(name, "direct"): len(won) for name in _MODELS if won}
+    found = {(name, channel): float(conversions) for name, channel, conversions, _ in rows}
+    assert found == pytest.approx(expected, abs=1e-9)
+    # to the digit, not nearly
+    money = sum((Decimal("33.33") * (number + 1) for number, (pays, _) in enumerate(journeys) if pays), Decimal(0))
+    for name in _MODELS if won else ():
+        assert sum(row[2] for row in rows if row[0] == name) == len(won)
+        assert sum(row[3] for row in rows if row[0] == name) == money
+    assert all(row[2] > 0 for row in rows)
+
+
+_MODELS = ("first", "last", "linear", "time_decay", "position", "markov")
+
+
+def test_made_up_channels_do_not_make_the_chain_grow(marts: Connection) -> None:
+    journeys = [(n % 3 == 0, [(f"made up {n}", 9), (f"also made up {n}", 3)]) for n in range(300)]
+    with undone(marts):
+        _write(marts, journeys)
+        _fill(marts, "touchpoints", "channel_effects", "attribution")
+        effects = marts.execute("select count(*), count(distinct removal_effect) from marts.channel_effects").fetchone()
+        sums = marts.execute("select distinct sum(conversions) from marts.attribution group by model").fetchall()
+    assert effects
+    assert effects[0] == 600
+    assert effects[1] <= 51
+    assert sums == [(100,)]
+
+
+# Referrals
+
+EDGES = st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), max_size=30)  # who brings whom, in order of time
+
+
+def _forest(edges: list[tuple[int, int]]) -> dict[int, int]:
+    """Return who was brought by whom: the first who did, unless one had brought others before."""
+    parents: dict[int, int] = {}
+    began: set[int] = set()
+    for referrer, visitor in edges:
+        if referrer == visitor:
+            continue
+        began.add(referrer)
+        if visitor not in parents and visitor not in began:
+            parents[visitor] = referrer
+    return parents
+
+
+def _above(parents: dict[int, int], one: int) -> list[int]:
+    """Return who is above somebody in the tree."""
+    return [parents[one], *_above(parents, parents[one])] if one in parents else []
+
+
+@settings(max_examples=40)
+@given(EDGES)
+def test_referral_trees_are_those_of_a_reference(marts: Connection, edges: list[tuple[int, int]]) -> None:
+    with undone(marts):
+        for number, (referrer, visitor) in enumerate(edges):
+            marts.execute(
+                "insert into unified.interactions (id, person_id, referrer_id, kind, at, properties)"
+                " values (%s, %s, %s, 'referral', %s, '{}')",
+                [uuid.UUID(int=number), uuid.UUID(int=visitor), uuid.UUID(int=referrer), NOW + timedelta(hours=number)],
+            )
+        _fill(marts, "referrals", "spreaders", "event_traffic", "virality")
+        referrals = marts.execute("select person_id, referrer_id from marts.referrals").fetchall()
+        reached = marts.execute("select person_id, reached, generations from marts.spreaders").fetchall()
+        tree = marts.execute("select referred, depth, largest_tree, trees from marts.virality").fetchone()
+    parents = _forest(edges)
+    assert {visitor.int: referrer.int for visitor, referrer in referrals} == parents
+    above = {one: _above(parents, one) for one in parents}
+    below = Counter(each for line in above.values() for each in line)
+    assert {person.int: count for person, count, _ in reached} == below
+    roots = {line[-1] for line in above.values()}
+    depth = max(map(len, above.values()), default=0)
+    assert tree == (len(parents), depth, max((below[one] + 1 for one in roots), default=0), len(roots))
+
+
+def test_a_chain_is_reached_for_32_generations(marts: Connection) -> None:
+    with undone(marts):
+        marts.execute(
+            "insert into marts.referrals (subject_id, visitor_id, scope, referrer_id, at, acted)"
+            " select %s, lpad(n::text, 32, '0')::uuid, 'platform', lpad((n - 1)::text, 32, '0')::uuid, now(), true"
+            " from generate_series(2, 500) as n",
+            [PLATFORM],
+        )
+        _fill(marts, "spreaders")
+        found = marts.execute("select max(reached), max(generations) from marts.spreaders").fetchone()
+    assert found == (32, 32)
+
+
+# Macros
+
+LINKS = {
+    None: None,
+    "": "",
+    "https://t.example/e/1": "https://t.example/e/1?utm_source=sonik&utm_medium=referral",
+    "https://t.example": "https://t.example?utm_source=sonik&utm_medium=referral",
+    "https://t.example/e?id=1": "https://t.example/e?id=1&utm_source=sonik&utm_medium=referral",
+    "https://t.example/e?id=1&": "https://t.example/e?id=1&utm_source=sonik&utm_medium=referral",
+    "https://t.example/e?": "https://t.example/e?utm_source=sonik&utm_medium=referral",
+    "https://t.example/e#vip": "https://t.example/e?utm_source=sonik&utm_medium=referral#vip",
+    "https://t.example/#/e?id=1": "https://t.example/?utm_source=sonik&utm_medium=referral#/e?id=1",
+    "https://t.example/e?id=1#a#b": "https://t.example/e?id=1&utm_source=sonik&utm_medium=referral#a#b",
+    "https://t.example/e?x=%C3%B1&y=a+b": "https://t.example/e?x=%C3%B1&y=a+b&utm_source=sonik&utm_medium=referral",
+    # it says already where visitors come from
+    "https://t.example/e?utm_source=luna": "https://t.example/e?utm_source=luna",
+    "https://t.example/e?a=1&UTM_Source=luna&": "https://t.example/e?a=1&UTM_Source=luna&",
+    # no parameter: a path, a value, a fragment
+    "https://t.example/utm_source=x": "https://t.example/utm_source=x?utm_source=sonik&utm_medium=referral",
+    "https://t.example/?my_utm_source=x": "https://t.example/?my_utm_source=x&utm_source=sonik&utm_medium=referral",
+    "https://t.example/#?utm_source=x": "https://t.example/?utm_source=sonik&utm_medium=referral#?utm_source=x",
+    # a seller with a parameter of its own
+    "https://www.eventbrite.com.mx/e/1": "https://www.eventbrite.com.mx/e/1?utm_source=sonik&utm_medium=referral&aff=sonik",
+    "HTTPS://Eventbrite.com/e/1?aff=luna": "HTTPS://Eventbrite.com/e/1?aff=luna&utm_source=sonik&utm_medium=referral",
+    "https://t.example/eventbrite.com": "https://t.example/eventbrite.com?utm_source=sonik&utm_medium=referral",
+    "https://noteventbrite.com/": "https://noteventbrite.com/?utm_source=sonik&utm_medium=referral",
+    # no pages
+    "tel:+52155": "tel:+52155",
+    "mailto:a@b.example": "mailto:a@b.example",
+    "en taquilla": "en taquilla",
+}
+
+
+@pytest.mark.parametrize(("url", "expected"), LINKS.items())
+def test_links_tell_who_sent_the_visitor(marts: Connection, url: str | None, expected: str | None) -> None:
+    sql = f"select {macro('attributed_link', 'url')} from (select %s::text as url) as given"
+    (found,) = marts.execute(sql, [url]).fetchone() or ("no row",)
+    assert found == expected
+    assert (marts.execute(sql, [found]).fetchone() or ("no row",))[0] == expected
+
+
+COUNTRIES = {"MX": "MX", "co": "CO", "México": "MX", " brasil ": "BR", "Perú": "PE", "Atlantis": None, "": None}
+
+
+@pytest.mark.parametrize(("written", "code"), COUNTRIES.items())
+def test_countries_have_one_code(marts: Connection, written: str, code: str | None) -> None:
+    sql = f"select {macro('country_code', 'written')} from (select %s::text as written) as given"
+    assert marts.execute(sql, [written]).fetchone() == (code,)
+
+
+@given(successes=st.integers(0, 500), trials=st.integers(0, 500))
+def test_a_rate_is_never_told_too_high(marts: Connection, successes: int, trials: int) -> None:
+    sql = f"select {macro('wilson_lower', 's', 'n')} from (select %s::bigint as s, %s::bigint as n) as given"
+    (found,) = marts.execute(sql, [successes, trials]).fetchone() or (None,)
+    if not trials:
+        assert found is None
+        return
+    rate = min(successes, trials) / trials
+    assert -1e-9 <= found <= rate + 1e-9
+    # The bound is the rate at which what was seen is 1.96 standard errors too good (Wilson 1927).
+    assert rate - found == pytest.approx(1.959964 * abs(found * (1 - found) / trials) ** 0.5, abs=1e-6)
