@@ -13,7 +13,7 @@
     {%- set not_ours = meta.get("not_ours", []) -%}
     {%- set columns = arg_dict["dest_columns"] | rejectattr("name", "in", not_ours) | map(attribute="quoted") | list -%}
     {%- set keys = [arg_dict["unique_key"]] if arg_dict["unique_key"] is string else arg_dict["unique_key"] -%}
-    {% if meta.get("guard_empty") %}{{ guard_empty(target, source) }}{% endif %}
+    {% if meta.get("guard_empty") %}{{ guard_empty(target, source, meta) }}{% endif %}
     {% if meta.get("scope") %}
     {%- set scope_key = meta.get("scope_key", "id") %}
     delete from {{ target }} as t using {{ meta["scope"] }} as scope
@@ -30,9 +30,17 @@
     {% if not meta.get("scope") %}when not matched by source then delete{% endif %}
 {% endmacro %}
 
-{% macro guard_empty(target, source) %}
+{% macro guard_empty(target, source, meta) %}
     {%- if execute and not var("allow_empty") -%}
-        {%- set counts = run_query("select exists (select from " ~ source ~ "), exists (select from " ~ target ~ ")") -%}
+        {%- set kept -%}
+            {%- if meta.get("scope") -%}
+            exists (select from {{ target }} where {{ meta.get("scope_key", "id") }} not in (
+                select {{ meta.get("scope_key", "id") }} from {{ meta["scope"] }}
+            ))
+            {%- else -%} false {%- endif -%}
+        {%- endset -%}
+        {%- set query = "select exists (select from " ~ source ~ ") or " ~ kept ~ ", exists (select from " ~ target ~ ")" -%}
+        {%- set counts = run_query(query) -%}
         {%- if not counts.rows[0][0] and counts.rows[0][1] -%}
             {{ exceptions.raise_compiler_error(
                 target ~ " would lose all its rows: its sources are empty. If that is right, "

@@ -4,14 +4,18 @@
     `interactions_scope` (id, record_id; record_id null: no need to read the record again).
 #}
 {% macro find_changed_engagement() %}
+    -- Few records of many: each is found by its key.
+    set local enable_nestloop = on;
     create temporary table interactions_until on commit drop as select ops.horizon() as until;
+    create temporary table known_keys on commit drop as select * from {{ ref('engagement_keys') }};
     create temporary table changed_keys on commit drop as
     select distinct kind, key from (
-        (select * from {{ ref('engagement_keys') }} except select * from ops.seen_keys)
+        (select * from known_keys except select * from ops.seen_keys)
         union all
-        (select * from ops.seen_keys except select * from {{ ref('engagement_keys') }})
+        (select * from ops.seen_keys except select * from known_keys)
     ) as each;
-    analyze changed_keys;
+    create index on known_keys (key, kind);
+    analyze known_keys, changed_keys;
     create temporary table interactions_scope on commit drop as
     select {{ row_id('mongo', 'engagement', 'record_id') }} as id, record_id
     from {{ source('raw_mongo', 'engagement') }}
@@ -48,5 +52,5 @@
     {{ remember(this.identifier, "(select until from interactions_until)") }};
     delete from ops.seen_keys as s using changed_keys as c where s.kind = c.kind and s.key = c.key;
     insert into ops.seen_keys
-    select k.* from {{ ref('engagement_keys') }} as k inner join changed_keys as c on k.kind = c.kind and k.key = c.key
+    select k.* from known_keys as k inner join changed_keys as c on k.kind = c.kind and k.key = c.key
 {% endmacro %}

@@ -205,9 +205,13 @@ def settings(source: Session, target: Session) -> list[Finding]:
 
 def _kept_settings(source: Session) -> list[Finding]:
     rows = source.execute(
-        "select format('alter %s set %s', case when s.setrole = 0 then format('database %I', current_database()) "
+        "select format('alter %s set %s = %s', case when s.setrole = 0 then format('database %I', current_database()) "
         "when s.setdatabase = 0 then format('role %I', r.rolname) "
-        "else format('role %I in database %I', r.rolname, current_database()) end, c.setting) "
+        "else format('role %I in database %I', r.rolname, current_database()) end, "
+        # Lists of names are kept quoted already.
+        "split_part(c.setting, '=', 1), case when split_part(c.setting, '=', 1) in ('search_path', 'temp_tablespaces', "
+        "'local_preload_libraries', 'session_preload_libraries') then substr(c.setting, strpos(c.setting, '=') + 1) "
+        "else quote_literal(substr(c.setting, strpos(c.setting, '=') + 1)) end) "
         "from pg_db_role_setting as s left join pg_roles as r on r.oid = s.setrole, unnest(s.setconfig) as c (setting) "
         "where s.setdatabase in (0, (select oid from pg_database where datname = current_database())) order by 1"
     ).fetchall()

@@ -65,7 +65,7 @@ def move(source_url: str, target_url: str, *, jobs: int, create_roles: bool = Fa
 
 
 class _Move:
-    """The steps and what they share. `source` sees one snapshot from `_look` on, and so do all workers."""
+    """The steps and what they share. `source` and all workers see the snapshot that `_look` takes."""
 
     def __init__(self, source: Session, target: Session, outcome: Outcome, folder: Path, jobs: int, tell: Tell) -> None:
         self.source, self.target, self.outcome, self.folder, self.jobs = source, target, outcome, folder, jobs
@@ -82,9 +82,7 @@ class _Move:
             self._report(create_roles=create_roles)
         else:
             state.check_same(begun, self.outcome.source)
-        snapshot = self._look()
-        found = units(self.source, self.target)
-        hold(self.source, found)
+        snapshot, found = _look(self.source, self.target)
         made = self._schema(begun, snapshot)
         with Workers(self.outcome.source.url, self.outcome.target.url, snapshot, self.jobs) as workers:
             self._data(workers, found)
@@ -104,13 +102,7 @@ class _Move:
             reasons = "; ".join(f"{each.area}: {each.found} ({each.fix})" for each in refused)
             raise TerminalError(f"the move is blocked: {reasons}")
         warned = sum(each.severity is Severity.WARNS for each in found)
-        self._end(counted(warned, "warning") if warned else "nothing in the way")
-
-    def _look(self) -> str:
-        """Fix what the source is for this attempt."""
-        self.source.execute("begin isolation level repeatable read read only")
-        snapshot = self.source.execute("select pg_export_snapshot()").fetchone()
-        return str((snapshot or ("",))[0])
+        self._end(f"{counted(warned, 'warning')} (--check shows them)" if warned else "nothing in the way")
 
     def _schema(self, begun: state.Move | None, snapshot: str) -> schema.Dump:
         self._start("schema")
@@ -189,9 +181,8 @@ def verify_only(source_url: str, target_url: str, *, jobs: int, tell: Tell) -> t
     with explained(), session(readable(source_url)) as source, session(readable(target_url)) as target:
         pair = describe(readable(source_url), source), describe(readable(target_url), target)
         check_pair(*pair)
-        source.execute("begin isolation level repeatable read read only")
-        snapshot = str((source.execute("select pg_export_snapshot()").fetchone() or ("",))[0])
-        found, stage, since = units(source, target), Stage("verify"), time.monotonic()
+        stage, since = Stage("verify"), time.monotonic()
+        snapshot, found = _look(source, target)
         stage.total = _expected(source, set(found))
 
         def advance(rows: int) -> None:
@@ -207,6 +198,18 @@ def verify_only(source_url: str, target_url: str, *, jobs: int, tell: Tell) -> t
         stage.seconds, stage.said = time.monotonic() - since, counted(len(said), "difference") if said else "all agrees"
         tell(stage)
     return compared, said
+
+
+def _look(source: Session, target: Session) -> tuple[str, list[Unit]]:
+    """Fix what the source is for this attempt; return the snapshot's name and what is to be copied.
+
+    The lock comes before the snapshot: one that is older would see a table that was emptied in between as empty.
+    """
+    known = units(source, target)
+    source.execute("begin isolation level repeatable read read only")
+    hold(source, known)
+    snapshot = source.execute("select pg_export_snapshot()").fetchone()
+    return str((snapshot or ("",))[0]), units(source, target)
 
 
 def _expected(source: Session, wanted: set[Unit]) -> int:

@@ -3,19 +3,18 @@
 Hand-worked cases are beside the models (`dbt_project/models/marts/*.yml`).
 """
 
+import math
 import os
 import subprocess
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 import pytest
 from hypothesis import given, settings
@@ -24,7 +23,9 @@ from hypothesis import strategies as st
 from resources import embedded
 from resources.embedded.urls import with_database
 from sonik_assets.migrations import migrate
+from sonik_assets.serving import entities, events, leads
 from sonik_assets.unified import dbt
+from tests.support.attribution_reference import expected_conversions, visits_of
 from tests.support.dbt_sql import macro, model
 
 # What the marts read of the stage before them.
@@ -59,6 +60,7 @@ def marts(endpoints: embedded.Endpoints, tmp_path_factory: pytest.TempPathFactor
             with psycopg.connect(url) as connection:
                 migrate(connection)
                 connection.execute(INPUTS)
+                connection.execute(Path("/tmp/x/marts/0007_part.sql").read_text())  # TEMP
                 connection.commit()
                 _build(url, tmp_path_factory.mktemp("dbt"))
                 yield connection
@@ -109,75 +111,6 @@ def test_unit_tests_and_contracts_hold(marts: Connection) -> None:
 CHANNELS = ("a", "b", "c", "d")
 QUARTERS = st.integers(0, 4 * 24 * 3)  # quarters of an hour before the purchase: some fold into one visit
 JOURNEY = st.tuples(st.booleans(), st.lists(st.tuples(st.sampled_from(CHANNELS), QUARTERS), max_size=6))
-Visit = tuple[str, float]  # channel, hours before the purchase
-
-
-def _visits(touches: list[tuple[str, int]]) -> list[Visit]:
-    """Return visits in the order of time: without a pause of over 30 minutes, over one channel, it is one."""
-    ordered = sorted(enumerate(touches), key=lambda each: (-each[1][1], each[0]))
-    visits: list[Visit] = []
-    last: tuple[str, int] | None = None
-    for _, touch in ordered:
-        if last is None or touch[0] != last[0] or last[1] - touch[1] > 2:
-            visits.append((touch[0], touch[1] / 4))
-        last = touch
-    return visits
-
-
-def _removal_effects(won: list[list[str]], lost: list[list[str]]) -> dict[str, float]:
-    """Return effects by solving the chain once with everybody and once without each channel; self-loops stay."""
-    steps: Counter[tuple[str, str]] = Counter()
-    for end, paths in (("won", won), ("lost", lost)):
-        for path in paths:
-            states = ["start", *path, end]
-            steps.update(pairwise(states))
-    names = sorted({name for step in steps for name in step} - {"won", "lost"})
-
-    def conversion(without: str | None) -> float:
-        q, r = np.zeros((len(names), len(names))), np.zeros(len(names))
-        for (start, end), times in steps.items():
-            if start == without:
-                continue
-            p = times / sum(n for (other, _), n in steps.items() if other == start)
-            if end == "won":
-                r[names.index(start)] += p
-            elif end not in ("lost", without):
-                q[names.index(start), names.index(end)] += p
-        return float(np.linalg.solve(np.eye(len(names)) - q, r)[names.index("start")])
-
-    total = conversion(None)
-    return {name: 1 - conversion(name) / total for name in names if name != "start"}
-
-
-def _shares(visits: list[Visit], effects: dict[str, float]) -> dict[str, list[float]]:
-    """Return each visit's share under each model."""
-    n, channels = len(visits), [channel for channel, _ in visits]
-    decay = [0.5 ** (hours / 24 / 7) for _, hours in visits]
-    markov = [effects[channel] / channels.count(channel) for channel in channels]
-    return {
-        "first": [1.0] + [0.0] * (n - 1),
-        "last": [0.0] * (n - 1) + [1.0],
-        "linear": [1 / n] * n,
-        "time_decay": [weight / sum(decay) for weight in decay],
-        "position": [1 / n] * n if n < 3 else [0.4, *[0.2 / (n - 2)] * (n - 2), 0.4],
-        "markov": [weight / sum(markov) for weight in markov],
-    }
-
-
-def _expected(journeys: list[list[Visit]], lost: list[list[Visit]]) -> dict[tuple[str, str], float]:
-    """Return conversions by model and channel."""
-    effects = _removal_effects([_channels(j) for j in journeys if j], [_channels(j) for j in lost])
-    sums: dict[tuple[str, str], float] = defaultdict(float)
-    for visits in journeys:
-        named = visits or [("direct", 0.0)]
-        for name, shares in _shares(named, effects if visits else {"direct": 1}).items():
-            for (channel, _), share in zip(named, shares, strict=True):
-                sums[name, channel] += share
-    return {key: value for key, value in sums.items() if value > 0}
-
-
-def _channels(visits: list[Visit]) -> list[str]:
-    return [channel for channel, _ in visits]
 
 
 def _write(pg: Connection, journeys: list[tuple[bool, list[tuple[str, int]]]]) -> None:
@@ -218,9 +151,9 @@ def test_attribution_is_that_of_a_reference(
         _write(marts, journeys)
         _fill(marts, "touchpoints", "channel_effects", "attribution")
         rows = marts.execute("select model, channel, conversions, revenue from marts.attribution").fetchall()
-    won = [_visits(touches) for pays, touches in journeys if pays]
-    lost = [_visits(touches) for pays, touches in journeys if not pays and touches]
-    expected = _expected(won, lost) if any(won) else {(name, "direct"): len(won) for name in _MODELS if won}
+    won = [visits_of(touches) for pays, touches in journeys if pays]
+    lost = [visits_of(touches) for pays, touches in journeys if not pays and touches]
+    expected = expected_conversions(won, lost) if any(won) else {(name, "direct"): len(won) for name in _MODELS if won}
     found = {(name, channel): float(conversions) for name, channel, conversions, _ in rows}
     assert found == pytest.approx(expected, abs=1e-9)
     # to the digit, not nearly
@@ -368,3 +301,77 @@ def test_a_rate_is_never_told_too_high(marts: Connection, successes: int, trials
     assert -1e-9 <= found <= rate + 1e-9
     # The bound is the rate at which what was seen is 1.96 standard errors too good (Wilson 1927).
     assert rate - found == pytest.approx(1.959964 * abs(found * (1 - found) / trials) ** 0.5, abs=1e-6)
+
+
+# Reading
+
+NIGHT = date(2026, 10, 1)
+
+
+def _season(pg: Connection, size: int) -> None:
+    """Write so many events in 25 cities, 50 a day, and as many leads."""
+    pg.execute(
+        "insert into marts.whats_on (event_id, event_name, city, latitude, longitude, starts_at, local_date, status,"
+        " genres, artists) select gen_random_uuid(), 'Event ' || n, 'Ciudád ' || mod(n, 25), mod(n, 60) - 30,"
+        " mod(n, 97) - 100,"
+        " %(night)s + n / 50 * interval '1 day', %(night)s + n / 50, 'scheduled',"
+        " array[(array['techno', 'salsa', 'house'])[1 + mod(n, 3)]], '{}' from generate_series(0, %(last)s) as n",
+        {"night": NIGHT, "last": size - 1},
+    )
+    pg.execute(
+        "insert into marts.organizer_leads (organization_id, name, claim_status, events, views, clicks, conversions,"
+        " sentence, score) select gen_random_uuid(), n::text, 'unclaimed', 1, n, n, 0, '', n"
+        " from generate_series(1, %s) as n",
+        [size],
+    )
+    pg.execute("analyze marts.whats_on, marts.organizer_leads")
+
+
+def _plan(pg: Connection, sql: str, **bound: object) -> str:
+    return "\n".join(line for (line,) in pg.execute("explain " + sql, bound).fetchall())
+
+
+def test_a_night_in_a_city_and_the_best_leads_have_an_index(marts: Connection) -> None:
+    with undone(marts):
+        _season(marts, 5000)
+        nights = f"select * from marts.whats_on where {events.CONDITIONS['city']} and local_date = %(first)s"
+        around = f"select * from marts.whats_on where local_date = %(first)s and {events.CONDITIONS['km']}"
+        best = "select name from marts.organizer_leads order by score desc nulls last, organization_id limit 20"
+        plans = [
+            _plan(marts, nights, city="ciudad 7", first=NIGHT),
+            _plan(marts, around, first=NIGHT, latitude=4.6, longitude=-74.1, km=50),
+            _plan(marts, best),
+        ]
+        found = [lead["score"] for lead in leads.leads(marts, limit=3)]
+    assert all("Index" in plan and "Seq Scan" not in plan for plan in plans), plans
+    assert found == [5000, 4999, 4998]
+    assert macro("folded", "city") == entities.folded("city")
+
+
+def test_events_are_found_by_city_night_and_genre(marts: Connection) -> None:
+    with undone(marts):
+        _season(marts, 5000)
+        found = events.whats_on(marts, city="CIUDAD 7 ", first=NIGHT, last=NIGHT, limit=9, genre="Salsa")
+        everything = events.whats_on(marts, city=None, first=NIGHT, last=NIGHT, limit=99)
+    assert [row["event_name"] for row in found] == ["Event 7"]
+    assert len(everything) == 50
+
+
+@settings(max_examples=20)
+@given(st.floats(-30, 30), st.floats(-100, -4), st.floats(1, 3000))
+def test_events_are_found_by_distance(marts: Connection, latitude: float, longitude: float, km: float) -> None:
+    with undone(marts):
+        _season(marts, 50)
+        near = events.Near(latitude, longitude, km)
+        found = events.whats_on(marts, city=None, first=NIGHT, last=NIGHT, limit=99, near=near)
+        every = events.whats_on(marts, city=None, first=NIGHT, last=NIGHT, limit=99)
+    away = {row["event_id"]: _km(latitude, longitude, row["latitude"], row["longitude"]) for row in every}
+    assert {row["event_id"]: row["distance_km"] for row in found} == pytest.approx(
+        {event: distance for event, distance in away.items() if distance <= km}, abs=1e-3
+    )
+
+
+def _km(latitude: float, longitude: float, latitude2: float, longitude2: float) -> float:
+    """Return the distance by the spherical law of cosines, another formula than the one that is tested."""
+    a, b, turn = math.radians(latitude), math.radians(latitude2), math.radians(longitude2 - longitude)
+    return 6371.0088 * math.acos(min(1, math.sin(a) * math.sin(b) + math.cos(a) * math.cos(b) * math.cos(turn)))

@@ -1,6 +1,6 @@
 {{ config(
     unique_key="id",
-    meta={"scope": "entities_scope", "not_ours": ["claim_status", "claimed_by"]},
+    meta={"guard_empty": true, "scope": "entities_scope", "not_ours": ["claim_status", "claimed_by"]},
     pre_hook="{{ find_changed_entities() }}",
     post_hook=[
         "{{ remember_entities() }}",

@@ -24,10 +24,6 @@ with told as (
     from interactions_scope as s
     inner join {{ this }} as i on s.id = i.id
     where s.record_id is null
-),
-
-meant as materialized (
-    select * from {{ ref('engagement_keys') }}
 )
 
 select
@@ -50,11 +46,11 @@ select
     t.campaign_key,
     t.referrer_key
 from told as t
-left join meant as person on person.kind = 'user' and t.user_key = person.key
-left join meant as visitor
+left join known_keys as person on person.kind = 'user' and t.user_key = person.key
+left join known_keys as visitor
     on visitor.kind = 'visitor' and t.anonymous_id = visitor.key
         and t.at >= coalesce(visitor.valid_from, '-infinity') and t.at < coalesce(visitor.valid_to, 'infinity')
-left join meant as event on event.kind = 'event' and t.event_key = event.key
-left join meant as content on content.kind = 'content' and t.content_key = content.key
-left join meant as campaign on campaign.kind = 'campaign' and t.campaign_key = campaign.key
-left join meant as referrer on referrer.kind = 'referrer' and t.referrer_key = referrer.key
+left join known_keys as event on event.kind = 'event' and t.event_key = event.key
+left join known_keys as content on content.kind = 'content' and t.content_key = content.key
+left join known_keys as campaign on campaign.kind = 'campaign' and t.campaign_key = campaign.key
+left join known_keys as referrer on referrer.kind = 'referrer' and t.referrer_key = referrer.key

@@ -104,8 +104,8 @@ def test_what_cannot_be_carried_is_named(old: str, new: str) -> None:
         run(old, "select pg_drop_replication_slot('move_slot'); alter role postgres reset work_mem")
     assert "move_slot" in warned["replication"]
     assert "1 prepared transactions" in warned["transactions"]
-    assert f"alter database {database} set statement_timeout=7s" in noted["settings"]
-    assert "alter role postgres set work_mem=5MB" in noted["settings"]
+    assert f"alter database {database} set statement_timeout = '7s'" in noted["settings"]
+    assert "alter role postgres set work_mem = '5MB'" in noted["settings"]
 
 
 def test_a_user_who_may_not_read_everything_is_told_what(old: str, new: str) -> None:
