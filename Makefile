@@ -1,6 +1,6 @@
 # Everything from a bare machine: Python 3 (any), git, make and a C compiler are enough.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test check bench test-live clean
+.PHONY: help setup demo ui docs test check bench test-live clean
 SHELL := /bin/bash
 
 BIN := .venv/bin
@@ -27,6 +27,10 @@ demo: setup ## Run all stages on the sample and show what came out
 
 ui: setup ## Serve the Dagster UI on 127.0.0.1:3000 (Ctrl-C ends it)
 	@$(SONIK) ui
+
+docs: setup ## Write a page about all tables, columns and where they come from; no network is used
+	@found="$$($(SONIK) env)" && eval "$$found" && dbt --quiet docs generate --static --target-path "$$SONIK_HOME/docs" \
+		&& echo "open $$SONIK_HOME/docs/static_index.html"
 
 test: setup ## Run the tests against real servers
 	@$(BIN)/pytest

@@ -129,11 +129,11 @@ def pairwise(records: pl.DataFrame) -> Score:
     return Score(right / max(1, found), right / max(1, true))
 
 
-def make(settings: Settings, postgres: str, name: str, scale: float) -> World:
+def make(settings: Settings, postgres: str, name: str, scale: float, *, engagement: bool = False) -> World:
     """Generate a world of this scale, read it into a new database as any source is, and build the staging views."""
     exports = settings.home.parent / name
-    generate = ["-m", "sample_data.generator", "--scale", str(scale), "--out", str(exports), "--without-engagement"]
-    _run([sys.executable, *generate])
+    generate = ["-m", "sample_data.generator", "--scale", str(scale), "--out", str(exports)]
+    _run([sys.executable, *generate, *([] if engagement else ["--without-engagement"])])
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     world = World(with_database(postgres, name), exports)

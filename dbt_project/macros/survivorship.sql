@@ -1,5 +1,6 @@
 {#
-    Which value of an attribute survives (docs/survivorship.md). An edit goes before every record. Then, by the rule of
+    Which value of an attribute survives (docs/survivorship.md). An edit goes before every record, the newest of two (a
+    merged entity can have two records with an edit each). Then, by the rule of
     the attribute: `trusted`, the most trusted source, of equals the newer record; `newest`, whatever the source;
     `fullest`, the longest value. What is left equal goes by the record's name, so that it is the same in every run.
 #}
@@ -17,7 +18,7 @@
 {% macro survival_order() -%}
     trust > 0,
     case
-        when attribute in ({{ attribute_names("newest") }}) then 0
+        when trust = 0 or attribute in ({{ attribute_names("newest") }}) then 0
         when attribute in ({{ attribute_names("fullest") }}) then -length(value::text)
         else trust
     end,

@@ -1,4 +1,7 @@
-"""The commands about one entity: show, explain, history, and what people decide of it: merge, split, alias, rekey."""
+"""The commands about one entity: show, explain, history, and what people decide of it: merge, split, alias, rekey.
+
+`edit` is in edit.py.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -6,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from resources.errors import TerminalError
-from sonik_assets.cli import deciding, read, show, telling
+from sonik_assets.cli import deciding, edit, read, show, telling
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +29,7 @@ def register(app: typer.Typer) -> None:
         ("split", split),
         ("alias", alias),
         ("rekey", rekey),
+        ("edit", edit.edit),
     ):
         group.command(name)(command)
     app.add_typer(group, name="entity")

@@ -110,11 +110,14 @@ def doctor() -> None:
 
 
 def env() -> None:
-    """Start the servers and print the variables that `dagster` needs: eval "$(sonik env)"."""
+    """Start the servers and print the variables that `dagster` and `dbt` need: eval "$(sonik env)"."""
     from resources import embedded
+    from sonik_assets.unified import dbt
 
     settings = Settings.from_env()
-    for name, value in variables(settings, embedded.up(settings).dagster_postgres).items():
+    found = embedded.up(settings)
+    needed = variables(settings, found.dagster_postgres) | dbt.by_hand(found.postgres, settings.home)
+    for name, value in needed.items():
         print(f"export {name}={shlex.quote(value)}")
     # For `dagster asset list` and the like, which read no workspace.yaml.
     print("export DAGSTER_MODULE_NAME=sonik_assets.definitions")

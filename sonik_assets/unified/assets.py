@@ -1,6 +1,6 @@
 """dbt models as assets, in three parts: a failing mart must not stop the graph, nor a failing view the marts' owner.
 
-`ops/claims` is here too: the log that claim states are read from.
+`ops/claims` and `ops/edits` are here too: the logs that claim states are read from, and corrections by people.
 """
 
 import time
@@ -81,7 +81,7 @@ def dbt_part(name: str) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
         home = stores.settings().home
         point_at(stores.endpoints().postgres, home)
-        invocation = dbt.cli(["build"], context=context)
+        invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
         with stores.postgres() as connection:
             yield from counted(context, invocation.stream(), connection)
         keep_parse(invocation.target_path, home)  # a failed build keeps its files: its log says why
@@ -112,6 +112,15 @@ def claims(context: dg.AssetExecutionContext, stores: Stores) -> dg.MaterializeR
     )
 
 
+# Written by people between runs, never by one.
+EDITS = dg.AssetSpec(
+    ["ops", "edits"],
+    group_name="unified",
+    owners=["team:data"],
+    kinds={"postgres"},
+    description="The append-only log of corrections by staff, claimants and owners: `sonik entity edit` writes it.",
+)
+
 STAGING, UNIFIED, MARTS = dbt_part("staging"), dbt_part("unified"), dbt_part("marts")
-ASSETS = [STAGING, claims, UNIFIED, MARTS]
+ASSETS = [STAGING, claims, EDITS, UNIFIED, MARTS]
 RESOURCES = {"dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=EXECUTABLE)}

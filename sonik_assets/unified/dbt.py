@@ -34,10 +34,10 @@ def parse() -> None:
     MANIFEST.touch()  # dbt leaves an unchanged one alone
 
 
-def point_at(postgres_url: str, home: Path) -> None:
-    """Tell dbt, through the environment of this process, where PostgreSQL is and where to leave its files."""
+def variables(postgres_url: str, home: Path) -> dict[str, str]:
+    """Return what dbt's processes are told: where PostgreSQL and the project are, and where to leave their files."""
     parts = conninfo_to_dict(postgres_url)
-    os.environ |= {
+    return {
         "SONIK_DBT_HOST": str(parts.get("host", "localhost")),
         "SONIK_DBT_PORT": str(parts.get("port", 5432)),
         "SONIK_DBT_USER": str(parts.get("user", "postgres")),
@@ -47,6 +47,17 @@ def point_at(postgres_url: str, home: Path) -> None:
         "DBT_ENV_SECRET_SONIK_PASSWORD": str(parts.get("password", "")),
         "DBT_TARGET_PATH": str(home / "dbt"),
     }
+
+
+def by_hand(postgres_url: str, home: Path) -> dict[str, str]:
+    """Return the variables by which `dbt` works in a shell, wherever it is called."""
+    places = {"DBT_PROJECT_DIR": str(PROJECT), "DBT_PROFILES_DIR": str(PROJECT), "DBT_LOG_PATH": str(home / "logs")}
+    return variables(postgres_url, home) | places
+
+
+def point_at(postgres_url: str, home: Path) -> None:
+    """Tell dbt, through the environment of this process."""
+    os.environ |= variables(postgres_url, home)
 
 
 def keep_parse(target: Path, home: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from resources import embedded
@@ -60,7 +60,6 @@ def marts(endpoints: embedded.Endpoints, tmp_path_factory: pytest.TempPathFactor
             with psycopg.connect(url) as connection:
                 migrate(connection)
                 connection.execute(INPUTS)
-                connection.execute(Path("/tmp/x/marts/0007_part.sql").read_text())  # TEMP
                 connection.commit()
                 _build(url, tmp_path_factory.mktemp("dbt"))
                 yield connection
@@ -240,69 +239,6 @@ def test_a_chain_is_reached_for_32_generations(marts: Connection) -> None:
     assert found == (32, 32)
 
 
-# Macros
-
-LINKS = {
-    None: None,
-    "": "",
-    "https://t.example/e/1": "https://t.example/e/1?utm_source=sonik&utm_medium=referral",
-    "https://t.example": "https://t.example?utm_source=sonik&utm_medium=referral",
-    "https://t.example/e?id=1": "https://t.example/e?id=1&utm_source=sonik&utm_medium=referral",
-    "https://t.example/e?id=1&": "https://t.example/e?id=1&utm_source=sonik&utm_medium=referral",
-    "https://t.example/e?": "https://t.example/e?utm_source=sonik&utm_medium=referral",
-    "https://t.example/e#vip": "https://t.example/e?utm_source=sonik&utm_medium=referral#vip",
-    "https://t.example/#/e?id=1": "https://t.example/?utm_source=sonik&utm_medium=referral#/e?id=1",
-    "https://t.example/e?id=1#a#b": "https://t.example/e?id=1&utm_source=sonik&utm_medium=referral#a#b",
-    "https://t.example/e?x=%C3%B1&y=a+b": "https://t.example/e?x=%C3%B1&y=a+b&utm_source=sonik&utm_medium=referral",
-    # it says already where visitors come from
-    "https://t.example/e?utm_source=luna": "https://t.example/e?utm_source=luna",
-    "https://t.example/e?a=1&UTM_Source=luna&": "https://t.example/e?a=1&UTM_Source=luna&",
-    # no parameter: a path, a value, a fragment
-    "https://t.example/utm_source=x": "https://t.example/utm_source=x?utm_source=sonik&utm_medium=referral",
-    "https://t.example/?my_utm_source=x": "https://t.example/?my_utm_source=x&utm_source=sonik&utm_medium=referral",
-    "https://t.example/#?utm_source=x": "https://t.example/?utm_source=sonik&utm_medium=referral#?utm_source=x",
-    # a seller with a parameter of its own
-    "https://www.eventbrite.com.mx/e/1": "https://www.eventbrite.com.mx/e/1?utm_source=sonik&utm_medium=referral&aff=sonik",
-    "HTTPS://Eventbrite.com/e/1?aff=luna": "HTTPS://Eventbrite.com/e/1?aff=luna&utm_source=sonik&utm_medium=referral",
-    "https://t.example/eventbrite.com": "https://t.example/eventbrite.com?utm_source=sonik&utm_medium=referral",
-    "https://noteventbrite.com/": "https://noteventbrite.com/?utm_source=sonik&utm_medium=referral",
-    # no pages
-    "tel:+52155": "tel:+52155",
-    "mailto:a@b.example": "mailto:a@b.example",
-    "en taquilla": "en taquilla",
-}
-
-
-@pytest.mark.parametrize(("url", "expected"), LINKS.items())
-def test_links_tell_who_sent_the_visitor(marts: Connection, url: str | None, expected: str | None) -> None:
-    sql = f"select {macro('attributed_link', 'url')} from (select %s::text as url) as given"
-    (found,) = marts.execute(sql, [url]).fetchone() or ("no row",)
-    assert found == expected
-    assert (marts.execute(sql, [found]).fetchone() or ("no row",))[0] == expected
-
-
-COUNTRIES = {"MX": "MX", "co": "CO", "México": "MX", " brasil ": "BR", "Perú": "PE", "Atlantis": None, "": None}
-
-
-@pytest.mark.parametrize(("written", "code"), COUNTRIES.items())
-def test_countries_have_one_code(marts: Connection, written: str, code: str | None) -> None:
-    sql = f"select {macro('country_code', 'written')} from (select %s::text as written) as given"
-    assert marts.execute(sql, [written]).fetchone() == (code,)
-
-
-@given(successes=st.integers(0, 500), trials=st.integers(0, 500))
-def test_a_rate_is_never_told_too_high(marts: Connection, successes: int, trials: int) -> None:
-    sql = f"select {macro('wilson_lower', 's', 'n')} from (select %s::bigint as s, %s::bigint as n) as given"
-    (found,) = marts.execute(sql, [successes, trials]).fetchone() or (None,)
-    if not trials:
-        assert found is None
-        return
-    rate = min(successes, trials) / trials
-    assert -1e-9 <= found <= rate + 1e-9
-    # The bound is the rate at which what was seen is 1.96 standard errors too good (Wilson 1927).
-    assert rate - found == pytest.approx(1.959964 * abs(found * (1 - found) / trials) ** 0.5, abs=1e-6)
-
-
 # Reading
 
 NIGHT = date(2026, 10, 1)
@@ -358,6 +294,7 @@ def test_events_are_found_by_city_night_and_genre(marts: Connection) -> None:
 
 
 @settings(max_examples=20)
+@example(1e-200, -64.0, 668.0)  # nearly nothing, squared, is an underflow, which is an error in PostgreSQL
 @given(st.floats(-30, 30), st.floats(-100, -4), st.floats(1, 3000))
 def test_events_are_found_by_distance(marts: Connection, latitude: float, longitude: float, km: float) -> None:
     with undone(marts):

@@ -1,5 +1,6 @@
 {{ config(
     unique_key=["event_id", "artist_id"],
+    indexes=[{"columns": ["artist_id"]}],
 ) }}
 {# The line-up: what the CMS links, and the artists that scraped listings name. #}
 with live as materialized (  -- once: the view behind it is large, and the planner cannot count it

@@ -5,14 +5,15 @@
 ) }}
 {#
     One row an event, merged from every record that describes it. What a record says of one attribute survives as in
-    unified.entities; prices and genres are of all records together.
+    unified.entities; prices and genres are of all records together, unless somebody has edited them: only then are they
+    among what records told.
 #}
 with survived as (
     select distinct on (entity_id, attribute) entity_id, attribute, value #>> '{}' as value
     from {{ ref('told_attributes') }}
     where entity_type = 'event' and attribute in (
         'name', 'description', 'ticket_url', 'currency', 'status', 'event_key', 'starts_at', 'local_date', 'ends_at',
-        'venue', 'organizer'
+        'venue', 'organizer', 'genres', 'price_min', 'price_max'
     )
     order by entity_id, attribute, {{ survival_order() }}
 ),
@@ -21,7 +22,7 @@ merged as (
     select
         entity_id,
         {% for column in ["name", "description", "ticket_url", "currency", "status", "event_key", "starts_at",
-                          "local_date", "ends_at", "venue", "organizer"] %}
+                          "local_date", "ends_at", "venue", "organizer", "genres", "price_min", "price_max"] %}
             max(value) filter (where attribute = '{{ column }}') as {{ column }}{{ "," if not loop.last }}
         {% endfor %}
     from survived
@@ -73,11 +74,14 @@ select
     m.ends_at::timestamptz as ends_at,
     case when m.status in ('cancelled', 'moved') then m.status else 'scheduled' end as status,
     t.is_draft,
-    coalesce(g.genres, '{}'::text[]) as genres,
+    case
+        when m.genres is null then coalesce(g.genres, '{}'::text[])
+        else array(select distinct lower(btrim(t.genre)) from jsonb_array_elements_text(m.genres::jsonb) as t (genre) order by 1)
+    end as genres,
     m.ticket_url,
     {{ attributed_link("m.ticket_url") }} as ticket_link,
-    t.price_min,
-    t.price_max,
+    coalesce(m.price_min::numeric, t.price_min) as price_min,
+    coalesce(m.price_max::numeric, t.price_max) as price_max,
     m.currency,
     t.source_count::int as source_count,
     venue.metadata ->> 'city' as city,

@@ -12,7 +12,9 @@
 with things as (
     select
         source, table_name, record_id,
-        concat_ws('/', source, split_part(table_name, '.', 1), regexp_replace(record_id, '#[0-9]+$', '')) as record,
+        concat_ws('/', source, split_part(table_name, '.', 1), case
+            when table_name = 'event_listings.artists' then regexp_replace(record_id, '#[0-9]+$', '') else record_id
+        end) as record,
         {{ trust("source", "embedded") }} as trust, updated_at,
         jsonb_strip_nulls(
             attributes || jsonb_build_object(

@@ -5,11 +5,11 @@
 {% endtest %}
 
 {# Models of attribution, with their currency, whose sums are not the paid purchases and their money, to the digit. #}
-{% test adds_up_to_purchases(model) %}
+{% test adds_up(model, touchpoints) %}
     with sold as (
-        select currency, count(*) as conversions, sum(coalesce(amount, 0)) as revenue
-        from {{ ref('purchases') }}
-        where {{ is_paid('status') }}
+        select currency, count(*) as conversions, sum(amount) as revenue
+        from {{ touchpoints }}
+        where position <= 1  -- one row a purchase
         group by currency
     ),
 
