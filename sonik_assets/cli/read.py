@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from resources.embedded import Endpoints
+    from sonik_assets.serving.events import Near
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 MOST = 1000
@@ -50,7 +51,7 @@ def entity_show(id: Annotated[str, typer.Argument(help="An id, or a name.")], *,
         show.as_json(found)
         return
     records = [_part(row, "source", "table_name", "record_id", "linked_by") for row in found["records"]]
-    show.pairs(found["name"], _attributes(found))
+    show.pairs(found["name"], _attributes(found), _origins(found))
     show.table("source records", records, empty="no source record names this entity", limit=RECORDS_SHOWN)
     if found["merged_from"]:
         show.table("merged into it", found["merged_from"], empty="")
@@ -60,8 +61,17 @@ def _attributes(entity: dict[str, Any]) -> dict[str, Any]:
     """Return an entity's attributes in the order a person looks for them."""
     own = {name: value for name, value in entity.items() if name not in ("name", "metadata", "records", "merged_from")}
     every = {**own, **(entity["metadata"] or {})}
+    every.pop("provenance", None)
     others = sorted(every.keys() - {*LEADING, *PLACE, *TIMES})
     return {name: every[name] for name in (*LEADING, *PLACE, *others, *TIMES) if name in every}
+
+
+def _origins(entity: dict[str, Any]) -> dict[str, str]:
+    """Return the source that each attribute's value survived from."""
+    provenance = (entity["metadata"] or {}).get("provenance", {})
+    found = {name: str(origin["source"]) for name, origin in provenance.items()}
+    where = found.pop("coordinates", None)
+    return {**found, "latitude": where, "longitude": where} if where else found
 
 
 def _part(row: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -74,18 +84,22 @@ def whatson(
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First local date; default today.")
     ] = None,
     last: Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last local date.")] = None,
+    genre: Annotated[str | None, typer.Option(help="Only of this genre.")] = None,
+    near: Annotated[str | None, typer.Option(metavar="LAT,LON", help="Only around this place, in degrees.")] = None,
+    km: Annotated[float, typer.Option(help="How far around it.", min=0.1, max=500)] = 10,
     limit: Limit = 20,
     *,
     as_json: Json = False,
 ) -> None:
-    """List events by city and local date."""
+    """List events by city, place, genre and local date."""
     from sonik_assets.serving import events
 
     since = first.date() if first else datetime.now().astimezone().date()
     # A table says how many more --limit can show.
     most = limit if as_json else MOST
     with postgres() as pg:
-        rows = events.whats_on(pg, city=city, first=since, last=last.date() if last else None, limit=most)
+        until, around = last.date() if last else None, _around(near, km)
+        rows = events.whats_on(pg, city=city, first=since, last=until, limit=most, genre=genre, near=around)
         hint = "" if rows else _elsewhen(*events.extent(pg))
     if as_json:
         show.as_json(rows)
@@ -95,6 +109,21 @@ def whatson(
     show.table("what's on", shown, empty=empty, first="event", spare={"artists"}, limit=limit, more="--limit")
 
 
+def _around(near: str | None, km: float) -> "Near | None":
+    """Return the circle that is asked for; wrong usage where the text is no place on earth."""
+    from sonik_assets.serving.events import Near
+
+    if near is None:
+        return None
+    try:
+        latitude, longitude = map(float, near.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"{near!r} is not LAT,LON: give degrees as in --near 6.25,-75.57") from None
+    if not (abs(latitude) <= 90 and abs(longitude) <= 180):
+        raise typer.BadParameter(f"{near} is no place on earth: latitude goes to 90, longitude to 180 degrees")
+    return Near(latitude, longitude, km)
+
+
 def _event(row: dict[str, Any], *, with_city: bool) -> dict[str, Any]:
     return {
         "date": row["local_date"],
@@ -102,6 +131,7 @@ def _event(row: dict[str, Any], *, with_city: bool) -> dict[str, Any]:
         "venue": row["venue_name"],
         **({"city": row["city"]} if with_city else {}),
         "artists": row["artists"],
+        **({"km": round(row["distance_km"], 1)} if "distance_km" in row else {}),
         "price from": show.money(row["price_min"], row["currency"]),
     }
 

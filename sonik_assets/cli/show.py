@@ -62,10 +62,14 @@ def table(
         print(f"  ... and {len(found) - limit:,} more: {more}\n")
 
 
-def pairs(title: str, values: Row) -> None:
-    """Print one thing's attributes, one a line; long ones take several."""
+def pairs(title: str, values: Row, origins: Mapping[str, str] | None = None) -> None:
+    """Print one thing's attributes, one a line; long ones take several. `origins`: where each is from, if told."""
     found = [
-        {"attribute": name.replace("_", " "), "value": _cell(value)}
+        {
+            "attribute": name.replace("_", " "),
+            "value": _cell(value),
+            **({} if origins is None else {"from": origins.get(name, "")}),
+        }
         for name, value in values.items()
         if value not in (None, "", [])
     ]

@@ -299,13 +299,15 @@ return left(
     ), 32
 )::uuid;
 
--- Great-circle distance in km of two points in degrees (WGS 84 taken as a sphere of 6,371.0088 km: the mean radius R1 of
--- IUGG): the haversine formula, Sinnott 1984, off by 0.5 % at most.
+-- Great-circle distance in km of two points in degrees (WGS 84 taken as a sphere of 6,371.0088 km, the mean radius R1 of
+-- IUGG): haversine, off by 0.5 % at most. hav(a) is written (1 - cos a) / 2: the square of nearly nothing is an underflow,
+-- which is an error here; this costs less than a metre.
 create function ops.distance_km(
     latitude float8, longitude float8, other_latitude float8, other_longitude float8
 ) returns float8
 language sql immutable strict parallel safe
-return 2 * 6371.0088 * asin(least(1.0, sqrt(
-    sind((other_latitude - latitude) / 2) ^ 2
-    + cosd(latitude) * cosd(other_latitude) * sind((other_longitude - longitude) / 2) ^ 2
+return 2 * 6371.0088 * asin(sqrt(least(
+    1.0,
+    (1 - cosd(other_latitude - latitude)) / 2
+    + cosd(latitude) * cosd(other_latitude) * (1 - cosd(other_longitude - longitude)) / 2
 )));

@@ -36,10 +36,10 @@ end $$;
 create schema if not exists identity;
 create schema if not exists marts;
 grant usage on schema unified, marts, ops to sonik_staff, sonik_organizer, sonik_agent;
+-- Of these two schemas only staff reads anything, all of it, also what is made later: no rules by row.
 grant usage on schema identity to sonik_staff;
-grant select on all tables in schema identity to sonik_staff;
-alter default privileges in schema identity grant select on tables to sonik_staff;
-grant select on ops.claims, ops.open_claims, ops.edit_rules, ops.edits to sonik_staff;
+grant select on all tables in schema identity, ops to sonik_staff;
+alter default privileges in schema identity, ops grant select on tables to sonik_staff;
 grant insert on ops.claims, ops.edits to sonik_staff;
 
 -- The organization that this transaction asks for; null, which sees nothing, where it is unset, empty or no uuid.

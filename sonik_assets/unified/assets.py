@@ -4,8 +4,8 @@
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
@@ -15,9 +15,7 @@ from sonik_assets.automation import follow, version
 from sonik_assets.unified import claim_files
 from sonik_assets.unified.claims import expire_old
 from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, keep_parse, manifest, point_at
-
-if TYPE_CHECKING:
-    import psycopg
+from sonik_assets.unified.telling import told
 
 
 class Translator(DagsterDbtTranslator):
@@ -34,37 +32,6 @@ class Translator(DagsterDbtTranslator):
     def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> Any:  # noqa: ARG002
         """Return the one condition. Views too are asked for: their tests are run again over what is new."""
         return follow()
-
-
-def counted(
-    context: dg.AssetExecutionContext, events: Iterable[Any], connection: "psycopg.Connection"
-) -> Iterator[Any]:
-    """Add to each model's output its rows and seconds, in the words of the other stages.
-
-    Rows in are those of the relations it reads. A model rejects none: raw has done so before.
-    """
-    connection.autocommit = True  # each count sees what dbt has just committed
-    counts: dict[dg.AssetKey, int] = {}
-
-    def rows(key: dg.AssetKey) -> int:
-        if key not in counts:
-            name = ".".join(f'"{part}"' for part in key.path)
-            found = connection.execute(f"select count(*) from {name}").fetchone()
-            counts[key] = found[0] if found else 0
-        return counts[key]
-
-    for event in events:
-        if isinstance(event, dg.Output):
-            key = context.asset_key_for_output(event.output_name)
-            seconds = event.metadata.get("Execution Duration")
-            said = {
-                "rows_in": sum(map(rows, context.assets_def.asset_deps[key])),
-                "rows_out": rows(key),
-                "rows_rejected": 0,
-                "seconds": float(str(seconds.value)) if seconds else 0.0,
-            }
-            event = event.with_metadata({**event.metadata, **said})
-        yield event
 
 
 def dbt_part(name: str) -> dg.AssetsDefinition:

@@ -14,7 +14,7 @@ from resources.settings import ROOT
 PROJECT = ROOT / "dbt_project"
 EXECUTABLE = str(Path(sys.executable).with_name("dbt"))
 MANIFEST = PROJECT / "target" / "manifest.json"
-_SOURCES = ("dbt_project.yml", "profiles.yml", "macros", "models", "tests")
+_SOURCES = ("dbt_project.yml", "profiles.yml", "macros", "materializations", "models", "tests")
 
 
 def manifest() -> Path:
