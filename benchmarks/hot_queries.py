@@ -1,8 +1,7 @@
 """`python -m benchmarks.hot_queries POSTGRES_URL`: writes docs/plans.md, the plans of the ten hottest queries.
 
-Run it against a database of about a million source records, as `make bench ONLY=unified SCALE=10` makes one: plans of a
-small one say nothing. Arguments are picked from the data: the city and the night with the most events, the person, event
-and organizer with the most traffic.
+Run it against a database of about a million source records: plans of a small one say nothing. Arguments are picked from
+the data: the city and the night with the most events, the person and the event with the most traffic.
 """
 
 import sys
@@ -18,10 +17,12 @@ with busiest as (
     order by 3 desc, 1, 2 limit 1
 ),
 busy_event as (
-    select event_id, count(*) as n from unified.interactions where event_id is not null group by 1 order by 2 desc, 1 limit 1
+    select event_id, count(*) as n from unified.interactions where event_id is not null
+    group by 1 order by 2 desc, 1 limit 1
 ),
 busy_person as (
-    select person_id, count(*) as n from unified.interactions where person_id is not null group by 1 order by 2 desc, 1 limit 1
+    select person_id, count(*) as n from unified.interactions where person_id is not null
+    group by 1 order by 2 desc, 1 limit 1
 )
 select
     b.city, b.local_date::text, e.event_id::text, p.person_id::text, v.venue_id::text, a.artist_id::text,

@@ -27,16 +27,24 @@ hypothesis.settings.load_profile("sonik")
 GRAPHS = ("operations", "knowledge", "agent_memory")
 
 
-class _OneHome(LoadScopeScheduling):
-    """Gives all tests of one home to one worker: making it takes longer than they do."""
+class _Together(LoadScopeScheduling):
+    """Gives tests that share a home, or a database that dbt built, to one worker: making those takes longer."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "home" if nodeid.startswith("tests/end_to_end/") else nodeid
+        path = nodeid.split("::")[0]
+        if path in _ALONE:
+            return path
+        return next((folder for folder in _SHARING if path.startswith(folder)), nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneHome:
+_SHARING = ("tests/end_to_end/", "tests/unified/")
+_ALONE = ("tests/end_to_end/test_killed.py", "tests/end_to_end/test_definitions.py")
+"""These need no home of others for long: a second worker takes them meanwhile."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Together:
     """Schedule in place of `--dist loadgroup`, whose marks xdist 3.8 loses under pytest 9.2."""
-    return _OneHome(config, log)
+    return _Together(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -41,8 +41,14 @@
     }) }}
 {% endmacro %}
 
-{# Months of what is new. Far-off clocks go to the default partition (migration 0003). #}
+{# From when interactions are kept: whole months, in UTC. #}
+{% macro kept_since() -%}
+    (date_trunc('month', now(), 'UTC') - interval '{{ var("interaction_months") }} months')
+{%- endmacro %}
+
+{# Months that are too old go, months of what is new come. Far-off clocks go to the default partition (migration 0003). #}
 {% macro make_months() %}
+    select ops.drop_months('{{ this }}', {{ kept_since() }});
     select ops.ensure_months('{{ this }}', min(e.at), max(e.at))
     from interactions_scope as s
     inner join {{ ref('stg_mongo__engagement') }} as e on s.record_id = e.record_id

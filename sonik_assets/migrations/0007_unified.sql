@@ -56,6 +56,7 @@ begin
         execute format('drop table %s', part);
         dropped := dropped + 1;
     end loop;
+    execute format('delete from %s where at < %L', parent, before);  -- far-off clocks, in the default partition
     return dropped;
 end $$;
 

@@ -48,9 +48,10 @@ def dbt_part(name: str) -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
         home = stores.settings().home
         point_at(stores.endpoints().postgres, home)
+        # Unit tests are of the rules, not of the data: `dbt test` runs them, not every build.
         invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
         with stores.postgres() as connection:
-            yield from counted(context, invocation.stream(), connection)
+            yield from told(context, invocation, invocation.stream(), connection)
         keep_parse(invocation.target_path, home)  # a failed build keeps its files: its log says why
 
     return build

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 EXACT_UP_TO = 200_000
-"""Rows of a table that are counted one by one: some 20 ms. Of more, the planner's number is told (see `ops.count_rows`)."""
+"""Rows of a table that are counted one by one: some 20 ms. Of more, the planner's number is told (`ops.count_rows`)."""
 CHEAP = 5_000.0
 """What the planner may ask for a view that is counted, in its own units: some 50 ms."""
 

@@ -295,6 +295,14 @@ def test_a_condition_that_tells_is_asked_of_own_rows_only(here: Owned, houses: t
     assert naming({"": told}, houses[1].marks()) == []
 
 
+def test_statistics_tell_nothing(pg: Connection, houses: tuple[House, House]) -> None:
+    pg.execute("analyze")
+    count = "select count(*) from pg_stats where schemaname in ('unified', 'marts') and most_common_vals is not null"
+    assert pg.execute(count).fetchone() != (0,)
+    become(pg, "sonik_organizer", str(houses[0].ids["organization"]))
+    assert pg.execute(count).fetchone() == (0,)
+
+
 def test_the_rule_is_found_by_an_index(pg: Connection, houses: tuple[House, House]) -> None:
     become(pg, "sonik_organizer", str(houses[0].ids["organization"]))
     pg.execute("set local enable_seqscan = off")
@@ -327,15 +335,16 @@ def test_staff_sees_every_row(pg: Connection) -> None:
     assert {name: len(read(pg, name, columns)) for name, columns in relations.items()} == everything
 
 
-def test_staff_submits_a_claim(pg: Connection, houses: tuple[House, House]) -> None:
+def test_staff_decides_claims(pg: Connection, houses: tuple[House, House]) -> None:
     venue = houses[0].ids["venue"]
     become(pg, "sonik_staff")
-    pg.execute(
-        "insert into ops.claims (id, entity_ref, user_id, event) values (uuidv7(), %s, 'u', 'submit')",
-        [f"test/venue/{houses[0].name}"],
-    )
-    status = pg.execute("select claim_status from unified.entities where id = %s", [venue]).fetchone()
-    assert status == ("pending",)
+    for event, expected in (("submit", "pending"), ("verify", "claimed"), ("revoke", "unclaimed")):
+        pg.execute(
+            "insert into ops.claims (id, entity_ref, user_id, event) values (uuidv7(), %s, 'u', %s)",
+            [f"test/venue/{houses[0].name}", event],
+        )
+        status = pg.execute("select claim_status from unified.entities where id = %s", [venue]).fetchone()
+        assert status == (expected,)
     for statement in ("update unified.entities set name = 'x'", "delete from ops.claims", "delete from unified.events"):
         with denied(pg):
             pg.execute(statement)  # type: ignore[call-overload]

@@ -16,7 +16,7 @@ with told as (
         e.referrer_user_id as referrer_key
     from interactions_scope as s
     inner join {{ ref('stg_mongo__engagement') }} as e on s.record_id = e.record_id
-    where e.at is not null and e.kind is not null
+    where e.at >= {{ kept_since() }} and e.kind is not null
     union all
     select
         i.id, i.kind, i.at, i.channel, i.properties, i.anonymous_id, i.user_key, i.event_key, i.content_key,
