@@ -157,6 +157,11 @@ create table if not exists unified.changes (
     kind text not null check (kind in ('created', 'merged', 'split', 'tombstoned')),
     entity_id uuid not null, new_id uuid, at timestamptz not null default now()
 );
+do $$ begin
+    if to_regprocedure('ops.protect(regclass)') is not null then
+        perform ops.protect('unified.changes');
+    end if;
+end $$;
 """
 # One writer decides at a time, so that `seq` follows the order of commits.
 _LOCK = "select pg_advisory_xact_lock(hashtext('sonik.identity'))"

@@ -1,4 +1,4 @@
-{{ config(unique_key="id") }}
+{{ config(unique_key="id", indexes=[{"columns": ["event_id"]}]) }}
 select
     {{ row_id('mongo', 'transactions', 't.record_id') }} as id,
     person.id as person_id,
