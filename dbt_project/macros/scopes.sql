@@ -95,6 +95,18 @@
     full join {{ this }} as e on i.entity_id = e.id
     where (i.entity_type, i.canonical_scheme, i.canonical_id, i.first_seen_at)
         is distinct from (e.entity_type, e.canonical_scheme, e.canonical_id, e.first_seen_at)
+    union
+    -- A mention that stands for nothing any more leaves no trace in the map.
+    select e.id
+    from {{ this }} as e
+    inner join (
+        select m.entity_id, count(*) as records
+        from {{ source("identity", "entity_map") }} as m
+        inner join {{ ref("source_records") }} as r
+            on m.source = r.source and m.table_name = r.table_name and m.record_id = r.record_id
+        group by m.entity_id
+    ) as n on e.id = n.entity_id
+    where (e.metadata ->> 'records')::bigint <> n.records
     {% endif %};
     create unique index on entities_scope (id);
     analyze entities_scope

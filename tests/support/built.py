@@ -133,6 +133,8 @@ def _write_city_life(built: Built, dice: random.Random) -> None:
             built.write(f"directus/campaigns/k{n}", name="Campaña", channel="instagram", organizer_instagram=promoter)
             title = f"Noche en Sala {_word(n)} de la Luna"
             built.write(f"directus/articles/t{n}", title=title, city=list(CITIES)[n % 3], body="...")
+        for n in range(2):
+            built.write(f"directus/brands/plain{n}", name=f"Ron {_word(n)}")
         for n in range(24):
             _event(built, n)
         for n in range(200):

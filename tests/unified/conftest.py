@@ -37,3 +37,10 @@ def built(endpoints: Endpoints, template: tuple[str, Path]) -> Iterator[Built]:
     name, home = template
     with copied(endpoints.postgres, name, "test_built", home) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def server(endpoints: Endpoints) -> Iterator[psycopg.Connection]:
+    """A connection for statements that read no table."""
+    with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
+        yield connection

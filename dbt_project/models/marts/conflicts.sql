@@ -32,7 +32,8 @@ told as (
             )) end
     ) as a (attribute, value)
     where a.attribute not in (
-        'price_min', 'price_max', 'status', 'venue_record', {{ attribute_names("newest") }}, {{ attribute_names("fullest") }}
+        'price_min', 'price_max', 'status', 'venue_record',
+        {{ attribute_names("newest") }}, {{ attribute_names("fullest") }}
     )
 ),
 

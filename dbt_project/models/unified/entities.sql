@@ -22,6 +22,8 @@ with survived as (
         ) as provenance
     from {{ ref('told_attributes') }}
     where entity_id in (select id from entities_scope)
+        -- Which entity a venue is, and the key made of it, can change without any record of the event.
+        and not (entity_type = 'event' and attribute in ('venue', 'organizer', 'event_key'))
     order by entity_id, attribute, {{ survival_order() }}
 ),
 

@@ -50,7 +50,7 @@ together as (
         count(distinct r.source) as source_count,
         max(r.updated_at) as updated_at
     from priced as r
-    inner join merged as m on r.entity_id = m.entity_id
+    left join merged as m on r.entity_id = m.entity_id
     group by r.entity_id
 ),
 
@@ -76,7 +76,11 @@ select
     t.is_draft,
     case
         when m.genres is null then coalesce(g.genres, '{}'::text[])
-        else array(select distinct lower(btrim(t.genre)) from jsonb_array_elements_text(m.genres::jsonb) as t (genre) order by 1)
+        else array(
+            select distinct lower(btrim(own.genre)) as genre
+            from jsonb_array_elements_text(m.genres::jsonb) as own (genre)
+            order by genre
+        )
     end as genres,
     m.ticket_url,
     {{ attributed_link("m.ticket_url") }} as ticket_link,
@@ -87,7 +91,7 @@ select
     venue.metadata ->> 'city' as city,
     t.updated_at
 from {{ ref('entities') }} as e
-inner join merged as m on e.id = m.entity_id
+left join merged as m on e.id = m.entity_id
 inner join together as t on e.id = t.entity_id
 left join genres as g on e.id = g.entity_id
 left join {{ ref('entities') }} as venue on m.venue = venue.id::text

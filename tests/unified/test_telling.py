@@ -1,0 +1,86 @@
+"""What Dagster is told of a model, with rows from a real server and the rest of dbt made up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+
+from sonik_assets.unified.telling import told
+
+KEY, SOURCE = dg.AssetKey(["unified", "things"]), dg.AssetKey(["raw_directus", "venues"])
+CONTEXT: Any = SimpleNamespace(
+    asset_key_for_output=lambda name: {"out": KEY}[name],
+    assets_def=SimpleNamespace(asset_deps={KEY: {SOURCE}}),
+)
+MANIFEST = {
+    "nodes": {
+        "model.things": {
+            "package_name": "sonik",
+            "original_file_path": "models/things.sql",
+            "depends_on": {"nodes": ["source.venues"]},
+        }
+    },
+    "sources": {
+        "source.venues": {
+            "unique_id": "source.venues",
+            "schema": "raw_directus",
+            "identifier": "venues",
+            "columns": {"payload": {"data_type": "jsonb"}},
+        }
+    },
+}
+
+
+@pytest.fixture
+def connection(database: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(database) as connection:
+        connection.execute("create schema raw_directus; create schema unified")
+        connection.execute("create table raw_directus.venues as select '{}'::jsonb as payload, generate_series(1, 5)")
+        connection.execute("create table unified.things as select 'x' as name, generate_series(1, 3)")
+        connection.commit()
+        yield connection
+
+
+def invocation(target: Path, compiled: str) -> Any:
+    path = target / "compiled/sonik/models/things.sql"
+    path.parent.mkdir(parents=True)
+    path.write_text(compiled)
+    translator = SimpleNamespace(get_asset_key=lambda node: {"venues": SOURCE}[node["identifier"]])
+    return SimpleNamespace(manifest=MANIFEST, target_path=target, dagster_dbt_translator=translator)
+
+
+def built() -> dg.Output[None]:
+    return dg.Output(None, "out", metadata={"unique_id": "model.things", "Execution Duration": 0.25})
+
+
+def test_a_model_tells_its_rows_and_what_its_columns_are_made_of(
+    connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    run = invocation(tmp_path, "select payload ->> 'name' as name, 1 as one from raw_directus.venues")
+    (output,) = told(CONTEXT, run, [built()], connection)
+    said = {name: value.value for name, value in output.metadata.items()}
+    lineage = said.pop("dagster/column_lineage").deps_by_column
+    assert {name: list(deps) for name, deps in lineage.items()} == {
+        "name": [dg.TableColumnDep(SOURCE, "payload")],
+        "one": [],
+    }
+    assert said == {
+        "unique_id": "model.things",
+        "Execution Duration": 0.25,
+        "seconds": 0.25,
+        "rows_in": 5,
+        "rows_out": 3,
+        "rows_rejected": 0,
+    }
+
+
+def test_what_cannot_be_followed_or_is_no_model_stops_nothing(connection: psycopg.Connection, tmp_path: Path) -> None:
+    check = dg.AssetCheckResult(passed=True, asset_key=KEY, check_name="c")
+    output, same = told(CONTEXT, invocation(tmp_path, "selec nothing"), [built(), check], connection)
+    assert same is check
+    assert "dagster/column_lineage" not in output.metadata
+    assert output.metadata["rows_out"].value == 3
