@@ -4,8 +4,23 @@
     nullif(btrim(payload ->> '{{ field }}'), '')
 {%- endmacro %}
 
+{# Times are dates of a calendar: PostgreSQL also reads `now` and `tomorrow`, which mean something else in every run. #}
 {% macro safe(expression, type) -%}
-    case when pg_input_is_valid({{ expression }}, '{{ type }}') then ({{ expression }})::{{ type }} end
+    case
+        when pg_input_is_valid({{ expression }}, '{{ type }}')
+            {%- if type in ("timestamptz", "date") %} and {{ expression }} ~ '^\s*\d{4}-'{% endif %}
+            then ({{ expression }})::{{ type }}
+    end
+{%- endmacro %}
+
+{# A name of a kind (a city, a channel, a genre): short, because it is grouped by and indexed; longer is no such name. #}
+{% macro label(expression) -%}
+    case when length({{ expression }}) <= 200 then {{ expression }} end
+{%- endmacro %}
+
+{# Money that can be added up: an amount of 10^15 or more is a mistake of its source. #}
+{% macro money(expression) -%}
+    case when abs({{ expression }}) < 1e15 then {{ expression }} end
 {%- endmacro %}
 
 {% macro typed(field, type) -%}
@@ -30,7 +45,10 @@
 
 {% macro texts(field) -%}
     case jsonb_typeof(payload -> '{{ field }}')
-        when 'array' then array(select e.value from jsonb_array_elements_text(payload -> '{{ field }}') as e)
+        when 'array' then array(
+            select e.value from jsonb_array_elements_text(payload -> '{{ field }}') as e
+            {%- if field == "genres" %} where length(e.value) <= 200{% endif %}
+        )
         else '{}'::text[]
     end
 {%- endmacro %}

@@ -6,17 +6,34 @@
     {%- if flags.FULL_REFRESH -%} '-infinity'::timestamptz
     {%- else -%}
     coalesce(
-        (select until from ops.seen where model = '{{ name }}' and rules = '{{ rules() }}'), '-infinity'::timestamptz
+        (select until from ops.seen where model = '{{ name }}' and rules = {{ rules() }}), '-infinity'::timestamptz
     )
     {%- endif -%}
 {%- endmacro %}
 
+{# A hash of what the model does: its own text, and the views that it reads as they are in the database. #}
 {% macro rules() -%}
-    {{ local_md5(model.raw_code ~ attribute_rules() ~ trust("s", "e") ~ survival_order()) }}
+    (
+        select md5(concat('{{ local_md5(model.raw_code ~ survival_order()) }}', string_agg(
+            pg_get_viewdef(to_regclass(v.name)), '' order by v.name
+        )))
+        from unnest(array[{% for name in views_behind(model) %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %}]::text[]) as v (name)
+    )
 {%- endmacro %}
 
+{% macro views_behind(node) %}
+    {%- set found = [] -%}
+    {%- if execute -%}
+        {%- for id in node.depends_on.nodes if id in graph.nodes and graph.nodes[id].config.materialized == "view" -%}
+            {%- do found.append(graph.nodes[id].relation_name) -%}
+            {%- do found.extend(views_behind(graph.nodes[id])) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(found | unique | list) }}
+{% endmacro %}
+
 {% macro remember(name, until) -%}
-    insert into ops.seen (model, until, rules) values ('{{ name }}', {{ until }}, '{{ rules() }}')
+    insert into ops.seen (model, until, rules) values ('{{ name }}', {{ until }}, {{ rules() }})
     on conflict (model) do update set until = excluded.until, rules = excluded.rules
 {%- endmacro %}
 
@@ -48,7 +65,7 @@
 
 {#
     `entities_scope` (id): entities of records that changed or went elsewhere, that were edited, or that are not as
-    identity has them. The map also remembers records that are gone.
+    identity has them, as where a record is gone.
 #}
 {% macro find_changed_entities() %}
     create temporary table entities_period on commit drop as
@@ -56,7 +73,7 @@
     create temporary table entities_scope on commit drop as
     with changed as (
         {% for source_name, table in mentioning() -%}
-            select '{{ source_name }}'::text as source, '{{ table }}'::text as table_name, record_id
+            select '{{ source_name }}/{{ table }}/' || record_id as record
             from {{ source("raw_" ~ source_name, table) }}
             where changed_at >= (select since from entities_period)
             {{ "union all" if not loop.last }}
@@ -64,17 +81,9 @@
     )
     select m.entity_id as id
     from changed as c
+    inner join {{ ref("source_records") }} as r on c.record = r.record
     inner join {{ source("identity", "entity_map") }} as m
-        on c.source = m.source and c.record_id = m.record_id and m.table_name in (
-            c.table_name, c.table_name || '.venue', c.table_name || '.organizer'
-        )
-    union
-    select m.entity_id
-    from changed as c
-    inner join {{ source("identity", "entity_map") }} as m
-        on m.source = 'scraper' and m.table_name = 'event_listings.artists'
-            and m.record_id > c.record_id || '#' and m.record_id < c.record_id || '$'
-    where c.source = 'scraper' and c.table_name = 'event_listings'
+        on r.source = m.source and r.table_name = m.table_name and r.record_id = m.record_id
     union
     select entity_id from {{ source("identity", "entity_map") }}
     where linked_at >= (select since from entities_period)

@@ -114,16 +114,22 @@ update identity.visitors set user_record = substr(user_record, 2) where starts_w
 update identity.visitor_undos as u set user_record = E'\\x01' || n.new from renumbered as n where u.user_record = n.old;
 update identity.visitor_undos set user_record = substr(user_record, 2) where starts_with(user_record, E'\\x01');
 """
-# The log of claims is append-only; what a record is called is no entry of it.
+# The logs of claims and edits are append-only; what a record is called is no entry of them.
 _CLAIMS = """
 alter table ops.claims disable trigger claims_append_only;
 update ops.claims as c set entity_ref = r.new_ref from rekeyed as r where c.entity_ref = r.old_ref;
 alter table ops.claims enable trigger claims_append_only;
+alter table ops.edits disable trigger edits_append_only;
+update ops.edits as e set entity_ref = r.new_ref from rekeyed as r where e.entity_ref = r.old_ref;
+alter table ops.edits enable trigger edits_append_only;
 """
 _CLAIMANTS = """
 alter table ops.claims disable trigger claims_append_only;
 update ops.claims as c set user_id = n.new from renumbered as n where c.user_id = n.old;
 alter table ops.claims enable trigger claims_append_only;
+alter table ops.edits disable trigger edits_append_only;
+update ops.edits as e set edited_by = n.new from renumbered as n where e.role <> 'staff' and e.edited_by = n.old;
+alter table ops.edits enable trigger edits_append_only;
 """
 _NOTE = "insert into identity.rekeyings (decided_by, source, table_name, records) values (%s, %s, %s, %s)"
 _DROP = "drop table renumbered, rekeyed, new_candidates, new_sides"

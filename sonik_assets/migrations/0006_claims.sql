@@ -95,8 +95,19 @@ create function ops.claims_alone() returns void
 language plpgsql
 as $$ begin
     perform pg_advisory_xact_lock(hashtext('sonik.claims'));
-    perform set_config('sonik.claims_alone', pg_current_xact_id()::text, true);
 end $$;
+
+-- Whether this session keeps all other claims out; asked of the lock itself, which nobody can pretend to hold.
+create function ops.holds_claims_alone() returns boolean
+language sql stable
+as $$
+    select exists (
+        select from pg_locks
+        where locktype = 'advisory' and pid = pg_backend_pid() and mode = 'ExclusiveLock' and granted and objsubid = 1
+            and database = (select oid from pg_database where datname = current_database())
+            and (classid::bigint << 32) | objid::bigint = hashtext('sonik.claims')::bigint
+    )
+$$;
 
 -- How a claim is verified, as sources write it: "Instagram DM", "e-mail".
 create function ops.claim_method(written text) returns text
@@ -128,6 +139,8 @@ begin
         when claim.method not in ('instagram_dm', 'email', 'phone') then
             claim.method || ' is no way to verify a claim: give instagram_dm, email or phone'
         when event = 'submit' and coalesce(claim.user_id, '') = '' then 'a claim of ' || what || ' needs its user'
+        when not isfinite(claim.at) or claim.at > clock_timestamp() + interval '1 day' then
+            claim.at::text || ' is still to come: an event of a claim has happened'
         when claim.at < last_at then
             what || ' has a later event of ' || last_at::text || ': the log is not written backwards'
         when event = 'submit' and first.claim_id is not null then
@@ -165,7 +178,7 @@ begin
         raise exception 'a claim must see what others have just written: use read committed or serializable';
     end if;
     select * into here from ops.entity_of(new.entity_ref);
-    if current_setting('sonik.claims_alone', true) is distinct from pg_current_xact_id()::text then
+    if not ops.holds_claims_alone() then
         perform pg_advisory_xact_lock_shared(hashtext('sonik.claims'));
         perform pg_advisory_xact_lock(hashtextextended(coalesce(here.entity_id::text, new.entity_ref, ''), 6));
         select * into here from ops.entity_of(new.entity_ref);  -- it may have been merged while we waited

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 COLUMNS = """event_id, event_name, local_date, starts_at, venue_name, city, country, artists, genres, status,
-  price_min, currency, ticket_url, organizer_name, venue_id, latitude, longitude"""
+  price_min, currency, ticket_url, ticket_link, organizer_name, venue_id, latitude, longitude"""
 # A condition is there only if it is asked for: so each question has the plan of its own index.
 CONDITIONS = {
     "city": f"{folded('city')} = {folded('%(city)s::text')}",

@@ -14,6 +14,10 @@ def leads(pg: "Connection[Any]", *, limit: int) -> list[dict[str, Any]]:
         return cursor.execute(
             "select name, sentence, clicks, views, conversions, events, contact_name, contact_email,"
             " crm_stage, claim_status, score, domain, instagram_url, organization_id"
-            " from marts.organizer_leads order by score desc nulls last, organization_id limit %s",
+            " from marts.organizer_leads as l"
+            # A claim counts at once, the mart only with the next run.
+            " where not exists (select from unified.entities as e"
+            " where e.id = l.organization_id and e.claim_status <> 'unclaimed')"
+            " order by score desc nulls last, organization_id limit %s",
             [limit],
         ).fetchall()

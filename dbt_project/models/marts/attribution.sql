@@ -71,10 +71,7 @@ summed as (
 )
 
 select
-    md5(concat_ws(
-        '|', m.model, coalesce(organizer_id::text, ''), coalesce(event_id::text, ''), coalesce(campaign_id::text, ''),
-        coalesce(currency, ''), channel
-    ))::uuid as id,
+    md5(jsonb_build_array(m.model, organizer_id, event_id, campaign_id, currency, channel)::text)::uuid as id,
     m.model,
     organizer_id,
     event_id,

@@ -127,9 +127,7 @@ newest as (
 )
 
 select
-    md5(concat_ws(
-        '|', i.kind, i.city_key, i.in_country, coalesce(i.genre, ''), coalesce(i.day::text, '')
-    ))::uuid as id,
+    md5(jsonb_build_array(i.kind, i.city_key, i.in_country, i.genre, i.day)::text)::uuid as id,
     i.kind,
     s.city,
     nullif(i.in_country, '') as country,

@@ -33,7 +33,7 @@ visitors as (
 sales as (
     select event_id, count(*) as purchases
     from {{ ref('purchases') }}
-    where {{ is_paid('status') }}
+    where {{ is_paid('status') }} and at >= {{ kept_since() }}  -- as far back as clicks are kept
     group by event_id
 )
 

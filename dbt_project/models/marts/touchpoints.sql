@@ -12,6 +12,8 @@ with sales as (
     from {{ ref('purchases') }} as p
     left join {{ ref('events') }} as e on p.event_id = e.id
     where {{ is_paid('p.status') }}
+        -- What led to an older one is not kept any more: it would look as if nothing had.
+        and p.at >= {{ kept_since() }} + interval '{{ var("attribution_lookback_days") }} days'
 ),
 
 touches as (
@@ -22,7 +24,7 @@ touches as (
             s.person_id = i.person_id
             and i.at <= s.purchased_at
             and i.at > s.purchased_at - interval '{{ var("attribution_lookback_days", 30) }} days'
-            and (i.event_id = s.event_id or i.event_id is null)
+            and (i.event_id = s.event_id or i.event_key is null)
     left join {{ ref('campaigns') }} as c on i.campaign_id = c.id
     where {{ is_touch("i.kind") }}
 ),

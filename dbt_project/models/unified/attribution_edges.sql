@@ -1,7 +1,7 @@
 {{ config(materialized="view") }}
 {#
     What fans did. Weights say how often (macros/weights.sql) or, for INFLUENCED, how soon before the purchase:
-    1 at once, falling to 0 at the end of the look-back of 30 days.
+    1 at once, falling to 0 at the end of the look-back.
 #}
 with shared as (
     select
@@ -57,11 +57,13 @@ referred as (
 influenced as (
     select
         'Content', i.content_id, 'INFLUENCED', 'Purchase', p.id, '',
-        1.0 - extract(epoch from p.at - max(i.at))::float8 / extract(epoch from interval '30 days')::float8,
+        1.0 - extract(epoch from p.at - max(i.at))::float8 / (86400 * {{ var("attribution_lookback_days") }}),
         max(i.at), 'engagement', 0.5::float8, jsonb_build_object('touches', count(*))
     from {{ ref('purchases') }} as p
     inner join {{ ref('interactions') }} as i
-        on p.person_id = i.person_id and i.at <= p.at and i.at > p.at - interval '30 days'
+        on
+            p.person_id = i.person_id and i.at <= p.at
+            and i.at > p.at - interval '{{ var("attribution_lookback_days") }} days'
     where i.content_id is not null and i.kind in ('page_view', 'ticket_click') and {{ is_paid('p.status') }}
     group by i.content_id, p.id, p.at
 ),

@@ -75,7 +75,9 @@ by_id as (
         a.written, '[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}', 'g'
     ) as ids (id)
     inner join {{ source('identity', 'entity_map') }} as m
-        on m.source = 'directus' and m.table_name in ('venues', 'artists', 'events', 'brands') and ids.id[1] = m.record_id
+        on
+            m.source = 'directus' and m.table_name in ('venues', 'artists', 'events', 'brands')
+            and ids.id[1] = m.record_id
     inner join {{ ref('entities') }} as e on m.entity_id = e.id
     group by a.id, m.entity_id
 )

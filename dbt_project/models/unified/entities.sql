@@ -55,7 +55,10 @@ select
     e.canonical_id,
     'unclaimed' as claim_status,
     null::uuid as claimed_by,
-    case when e.entity_type = 'event' then '{}'::jsonb else coalesce(d.attributes, '{}') || coalesce(d.coordinates, '{}') end
+    case
+        when e.entity_type = 'event' then '{}'::jsonb
+        else coalesce(d.attributes, '{}') || coalesce(d.coordinates, '{}')
+    end
         || jsonb_build_object('records', r.records, 'provenance', coalesce(d.provenance, '{}')) as metadata,
     e.first_seen_at,
     coalesce(r.updated_at, e.first_seen_at) as updated_at

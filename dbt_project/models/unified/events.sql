@@ -88,7 +88,7 @@ select
     coalesce(m.price_max::numeric, t.price_max) as price_max,
     m.currency,
     t.source_count::int as source_count,
-    venue.metadata ->> 'city' as city,
+    coalesce(venue.metadata ->> 'city', m.city) as city,
     t.updated_at
 from {{ ref('entities') }} as e
 left join merged as m on e.id = m.entity_id

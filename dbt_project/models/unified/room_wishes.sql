@@ -22,4 +22,7 @@ where e.starts_at is not null and e.status = 'scheduled' and not e.is_draft
         where e.id = t.entity_id and e.starts_at = t.starts_at and t.has_time
     )
     and coalesce(v.metadata ->> 'category', '')
-    !~* 'stadium|arena|park|fair|festival|convention|cultural_cent|museum|mall|shopping|university|garden|beach|plaza|outdoor'
+    !~* (
+        'stadium|arena|park|fair|festival|convention|cultural_cent|museum|mall|shopping|university|garden|beach|plaza'
+        || '|outdoor'
+    )

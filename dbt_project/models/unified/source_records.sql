@@ -45,11 +45,12 @@ cms_events as (
 
 listings as (
     select
-        'scraper' as source, 'event_listings' as table_name, record_id, 'scraper/event_listings/' || record_id as record,
+        'scraper' as source, 'event_listings' as table_name, record_id,
+        'scraper/event_listings/' || record_id as record,
         {{ trust("'scraper'", "false") }} as trust, updated_at,
         jsonb_strip_nulls(jsonb_build_object(
             'name', name, 'description', description, 'genres', nullif(genres, '{}'), 'ticket_url', ticket_url,
-            'price_min', price, 'price_max', price, 'currency', upper(currency)
+            'price_min', price, 'price_max', price, 'currency', upper(currency), 'city', city
         )) as said
     from {{ ref('stg_scraper__event_listings') }}
     where changed_at >= (select since from records_period)

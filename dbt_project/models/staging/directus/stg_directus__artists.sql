@@ -4,7 +4,7 @@ select
     {{ text('instagram') }} as instagram,
     {{ text('website') }} as website,
     {{ texts('genres') }} as genres,
-    {{ text('country') }} as country,
+    {{ label(text("country")) }} as country,
     {{ text('bio') }} as bio,
     {{ text('manager_email') }} as manager_email,
     source_updated_at as updated_at,

@@ -1,7 +1,7 @@
 select
     record_id,
     {{ text('name') }} as name,
-    {{ text('channel') }} as channel,
+    {{ label(text("channel")) }} as channel,
     {{ typed('budget', 'numeric') }} as budget,
     {{ typed('start_date', 'date') }} as start_date,
     {{ typed('end_date', 'date') }} as end_date,

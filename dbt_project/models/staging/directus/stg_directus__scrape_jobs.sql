@@ -2,7 +2,7 @@ select
     record_id,
     {{ text('provider') }} as provider,
     {{ text('feed') }} as feed,
-    {{ text('status') }} as status,
+    {{ label(text("status")) }} as status,
     {{ typed('started_at', 'timestamptz') }} as started_at,
     {{ typed('finished_at', 'timestamptz') }} as finished_at,
     {{ typed('rows_found', 'bigint') }} as rows_found,

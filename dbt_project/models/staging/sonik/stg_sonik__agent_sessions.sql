@@ -1,7 +1,7 @@
 select
     record_id,
     {{ text('session') }} as session,
-    {{ text('kind') }} as kind,
+    {{ label(text("kind")) }} as kind,
     {{ text('text') }} as text,
     {{ text('graph') }} as graph,
     {{ text('label') }} as label,

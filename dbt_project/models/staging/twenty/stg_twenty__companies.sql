@@ -3,8 +3,8 @@ select
     {{ text('name') }} as name,
     nullif(payload #>> '{domainName,primaryLinkUrl}', '') as website,
     nullif(payload #>> '{address,addressStreet1}', '') as address,
-    nullif(payload #>> '{address,addressCity}', '') as city,
-    nullif(payload #>> '{address,addressCountry}', '') as country,
+    {{ label("nullif(payload #>> '{address,addressCity}', '')") }} as city,
+    {{ label("nullif(payload #>> '{address,addressCountry}', '')") }} as country,
     {{ degrees(safe("payload #>> '{address,addressLat}'", 'float8'), 90) }} as latitude,
     {{ degrees(safe("payload #>> '{address,addressLng}'", 'float8'), 180) }} as longitude,
     {{ safe(

@@ -1,9 +1,9 @@
 select
     record_id,
     {{ text('name') }} as name,
-    {{ safe("payload #>> '{amount,amountMicros}'", 'numeric') }} / 1000000 as amount,
-    nullif(payload #>> '{amount,currencyCode}', '') as currency,
-    {{ text('stage') }} as stage,
+    {{ money(safe("payload #>> '{amount,amountMicros}'", 'numeric') ~ " / 1000000") }} as amount,
+    {{ label("nullif(payload #>> '{amount,currencyCode}', '')") }} as currency,
+    {{ label(text("stage")) }} as stage,
     {{ typed('closeDate', 'timestamptz') }} as close_date,
     {{ text('companyId') }} as company_id,
     {{ text('pointOfContactId') }} as person_id,

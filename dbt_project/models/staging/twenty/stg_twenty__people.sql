@@ -6,7 +6,7 @@ select
         concat(payload #>> '{phones,primaryPhoneCallingCode}', payload #>> '{phones,primaryPhoneNumber}'), ''
     ) as phone,
     nullif(payload #>> '{phones,primaryPhoneCountryCode}', '') as country,
-    {{ text('city') }} as city,
+    {{ label(text("city")) }} as city,
     {{ text('jobTitle') }} as job_title,
     {{ text('companyId') }} as company_id,
     source_updated_at as updated_at,
