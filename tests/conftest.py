@@ -38,7 +38,12 @@ class _Together(LoadScopeScheduling):
 
 
 _SHARING = ("tests/end_to_end/", "tests/unified/")
-_ALONE = ("tests/end_to_end/test_killed.py", "tests/end_to_end/test_definitions.py")
+_ALONE = (
+    "tests/end_to_end/test_killed.py",
+    "tests/end_to_end/test_definitions.py",
+    "tests/unified/test_incremental.py",
+    "tests/unified/test_access.py",
+)
 """These need no home of others for long: a second worker takes them meanwhile."""
 
 

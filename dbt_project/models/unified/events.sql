@@ -13,7 +13,7 @@ with survived as (
     from {{ ref('told_attributes') }}
     where entity_type = 'event' and attribute in (
         'name', 'description', 'ticket_url', 'currency', 'status', 'event_key', 'starts_at', 'local_date', 'ends_at',
-        'venue', 'organizer', 'genres', 'price_min', 'price_max'
+        'venue', 'organizer', 'genres', 'price_min', 'price_max', 'city'
     )
     order by entity_id, attribute, {{ survival_order() }}
 ),
@@ -22,7 +22,7 @@ merged as (
     select
         entity_id,
         {% for column in ["name", "description", "ticket_url", "currency", "status", "event_key", "starts_at",
-                          "local_date", "ends_at", "venue", "organizer", "genres", "price_min", "price_max"] %}
+                          "local_date", "ends_at", "venue", "organizer", "genres", "price_min", "price_max", "city"] %}
             max(value) filter (where attribute = '{{ column }}') as {{ column }}{{ "," if not loop.last }}
         {% endfor %}
     from survived
