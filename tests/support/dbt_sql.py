@@ -7,11 +7,12 @@ import re
 from functools import cache
 from typing import Any
 
+import yaml
 from jinja2 import Environment, StrictUndefined
 
 from sonik_assets.unified import dbt
 
-MACROS = ("purchases", "payload", "links", "rates", "visitors", "markov", "countries", "words")
+MACROS = ("purchases", "payload", "links", "rates", "visitors", "markov", "countries", "words", "engagement")
 
 
 @cache
@@ -19,10 +20,16 @@ def _macros() -> str:
     return "".join((dbt.PROJECT / "macros" / f"{name}.sql").read_text() for name in MACROS)
 
 
+@cache
+def _variables() -> dict[str, Any]:
+    project = yaml.safe_load((dbt.PROJECT / "dbt_project.yml").read_text())
+    return dict(project["vars"])
+
+
 def _render(text: str) -> str:
     # The project is trusted: it makes SQL, not pages.
     environment = Environment(undefined=StrictUndefined)  # noqa: S701
-    functions: dict[str, Any] = {"ref": _relation, "var": lambda _, default: default, "config": lambda **_: ""}
+    functions: dict[str, Any] = {"ref": _relation, "var": _variables().__getitem__, "config": lambda **_: ""}
     return environment.from_string(_macros() + text).render(**functions).strip()
 
 

@@ -64,7 +64,8 @@ create table identity.entity_map (source text, table_name text, record_id text, 
 create table identity.redirects (old_id uuid, new_id uuid, reason text, at timestamptz default now());
 create table marts.whats_on (event_id uuid, event_name text, venue_id uuid, venue_name text, city text,
   country text, latitude float8, longitude float8, starts_at timestamptz, local_date date, status text,
-  genres text[], artists text[], price_min numeric, currency text, ticket_url text, organizer_name text);
+  genres text[], artists text[], price_min numeric, currency text, ticket_url text, ticket_link text,
+  organizer_name text);
 create table marts.organizer_leads (organization_id uuid, name text, domain text, instagram_url text,
   claim_status text, events int, views int, clicks int, conversions int, sentence text, contact_name text,
   contact_email text, crm_stage text, score float8);
@@ -100,7 +101,7 @@ class World:
             entity_type=label.lower(),
             name=name,
             canonical_scheme="uuid",
-            claim_status="none",
+            claim_status="unclaimed",
         )
         return self.add(f"unified.{TABLES[label]}", id=id, name=name, **columns)
 

@@ -8,7 +8,7 @@ with weighed as (
         t.*,
         t.touchpoints <= 1 or t.position = t.touchpoints as is_last,
         0.5 ^ (
-            extract(epoch from t.purchased_at - t.at)::float8 / {{ var("attribution_half_life_days", 7) * 86400 }}
+            extract(epoch from t.purchased_at - t.at)::float8 / {{ var("attribution_half_life_days") * 86400 }}
         ) as decay,
         e.removal_effect / count(*) over (partition by t.purchase_id, t.channel) as effect
     from {{ ref('touchpoints') }} as t

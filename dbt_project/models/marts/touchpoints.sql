@@ -23,8 +23,8 @@ touches as (
         on
             s.person_id = i.person_id
             and i.at <= s.purchased_at
-            and i.at > s.purchased_at - interval '{{ var("attribution_lookback_days", 30) }} days'
-            and (i.event_id = s.event_id or i.event_key is null)
+            and i.at > s.purchased_at - interval '{{ var("attribution_lookback_days") }} days'
+            and (i.event_id = s.event_id or coalesce(i.event_id::text, i.event_key) is null)
     left join {{ ref('campaigns') }} as c on i.campaign_id = c.id
     where {{ is_touch("i.kind") }}
 ),
@@ -34,7 +34,7 @@ begun as (
         *,
         not coalesce(
             channel = lag(channel) over earlier
-            and at <= lag(at) over earlier + interval '{{ var("visit_minutes", 30) }} minutes',
+            and at <= lag(at) over earlier + interval '{{ var("visit_minutes") }} minutes',
             false
         ) as begins
     from touches
