@@ -68,7 +68,6 @@ values (gen_random_uuid(), 'Nobody knows whose', 'scheduled', false, '{}', 1)
 OURS = """
 select c.oid::regclass::text from pg_class as c
 where c.relnamespace in ('unified'::regnamespace, 'marts'::regnamespace) and c.relkind = any(%s)
-    and c.oid::regclass::text <> 'unified.changes'
 """
 
 
