@@ -1,6 +1,6 @@
 # Everything from a bare machine: Python 3 (any), git, make and a C compiler are enough.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui docs test check bench test-live clean
+.PHONY: help setup demo ui docs test check bench test-live test-long clean
 SHELL := /bin/bash
 
 BIN := .venv/bin
@@ -47,6 +47,9 @@ bench: setup ## Measure; ONLY=name for one benchmark, SCALE=n for more data
 
 test-live: setup ## Run the reader tests against a real Directus (npm and curl; 80 s the first time, 1 GB)
 	@$(BIN)/pytest -m live -n 0 -rs
+
+test-long: setup ## Run what `make test` leaves out: killed runs, the whole move of a database, long random histories
+	@$(BIN)/pytest -m long
 
 clean: ## Stop the servers; remove their data, .venv and caches
 	@if [ -x $(SONIK) ]; then $(SONIK) down --delete; fi

@@ -5,8 +5,11 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.support.demos import Demo, demo_home
+
+pytestmark = pytest.mark.long
 
 # Seconds into the run: while it loads, in raw and dbt, in graph and vectors; the seed says where exactly.
 MOMENTS = ((3.0, 9.0), (9.0, 16.0), (14.0, 24.0))

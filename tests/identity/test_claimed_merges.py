@@ -200,6 +200,7 @@ STEPS = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.long
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_a_run_over_what_changed_decides_as_a_run_over_all(two, steps):

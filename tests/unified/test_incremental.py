@@ -4,6 +4,8 @@ import json
 import random
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from sonik_assets.identity import decisions
 from sonik_assets.unified import edits
 from tests.support.built import NOW, Built
@@ -116,6 +118,7 @@ def _edit_shows(built: Built) -> bool:
     return built.column(f"{row} where id = %s", built.entity("directus/venues/v0")) == ["La mejoredit"]
 
 
+@pytest.mark.long
 def test_an_empty_identity_stops_the_build(built: Built) -> None:
     before = built.tuples()
     kept = built.column("select to_jsonb(e) from identity.entities as e")

@@ -15,6 +15,8 @@ from resources.migration.move import Outcome, Stage, move, verify_only
 from tests.resources.migration.conftest import AWKWARD, fresh, run
 from tests.support.old_postgres import OldPostgres, installed
 
+pytestmark = pytest.mark.long
+
 
 def silent(_: Stage) -> None:
     pass

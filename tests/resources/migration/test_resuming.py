@@ -20,6 +20,8 @@ from resources.settings import ROOT
 from tests.resources.migration.conftest import run
 from tests.resources.migration.test_move import dumped, one, silent
 
+pytestmark = pytest.mark.long
+
 SLOWLY = """
 create function public.slowly(n integer) returns integer language plpgsql immutable as $$ begin
     if current_setting('server_version_num')::int >= 180000 then perform pg_sleep(0.02); end if;
