@@ -6,6 +6,8 @@
     Every edge of the three graphs, one row each: repeated evidence is folded into its weight. The edge's id is made
     of its type, ends and discriminator, so an edge whose end changes is another edge.
 #}
+{%- set known = is_incremental() and not flags.FULL_REFRESH %}
+{%- set edge_id = "ops.name_uuid(concat_ws('/', e.type, e.from_id, e.to_id, e.discriminator))" %}
 with edges as (
     select * from {{ ref('business_edges') }}
     union all
@@ -17,17 +19,23 @@ with edges as (
 )
 
 select
-    ops.name_uuid(concat_ws('/', type, from_id, to_id, discriminator)) as id,
-    from_label,
-    from_id,
-    type,
-    to_label,
-    to_id,
-    discriminator,
-    weight,
-    at,
-    source,
-    confidence,
-    jsonb_strip_nulls(properties) as properties
-from edges
-where from_id is not null and to_id is not null
+    {% if known -%} coalesce(known.id, {{ edge_id }}) {%- else -%} {{ edge_id }} {%- endif %} as id,
+    e.from_label,
+    e.from_id,
+    e.type,
+    e.to_label,
+    e.to_id,
+    e.discriminator,
+    e.weight,
+    e.at,
+    e.source,
+    e.confidence,
+    jsonb_strip_nulls(e.properties) as properties
+from edges as e
+{% if known -%}
+-- To look an id up is cheaper than to make it.
+left join {{ this }} as known
+    on e.type = known.type and e.from_id = known.from_id and e.to_id = known.to_id
+        and e.discriminator = known.discriminator
+{% endif -%}
+where e.from_id is not null and e.to_id is not null
