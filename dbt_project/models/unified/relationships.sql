@@ -6,7 +6,6 @@
     Every edge of the three graphs, one row each: repeated evidence is folded into its weight. The edge's id is made
     of its type, ends and discriminator, so an edge whose end changes is another edge.
 #}
-{%- set known = is_incremental() and not flags.FULL_REFRESH %}
 {%- set edge_id = "ops.name_uuid(concat_ws('/', e.type, e.from_id, e.to_id, e.discriminator))" %}
 with edges as (
     select * from {{ ref('business_edges') }}
@@ -19,7 +18,7 @@ with edges as (
 )
 
 select
-    {% if known -%} coalesce(known.id, {{ edge_id }}) {%- else -%} {{ edge_id }} {%- endif %} as id,
+    {% if is_incremental() -%} coalesce(known.id, {{ edge_id }}) {%- else -%} {{ edge_id }} {%- endif %} as id,
     e.from_label,
     e.from_id,
     e.type,
@@ -32,7 +31,7 @@ select
     e.confidence,
     jsonb_strip_nulls(e.properties) as properties
 from edges as e
-{% if known -%}
+{% if is_incremental() -%}
 -- To look an id up is cheaper than to make it.
 left join {{ this }} as known
     on e.type = known.type and e.from_id = known.from_id and e.to_id = known.to_id
