@@ -59,9 +59,9 @@ def header(parameters: Mapping[str, str]) -> str:
     return "CYPHER " + " ".join(f"{key(k)}={v}" for k, v in parameters.items()) + " " if parameters else ""
 
 
-def write(graph: "Graph", query: str, **literals: str) -> None:
-    """Run a writing query whose parameters are given as literals."""
-    _execute(graph, query, header(literals), timeout_ms=None)
+def write(graph: "Graph", query: str, **literals: str) -> list[list[Any]]:
+    """Run a writing query whose parameters are given as literals, and return its rows."""
+    return _execute(graph, query, header(literals), timeout_ms=None)
 
 
 def read(graph: "Graph", query: str, *, timeout_ms: int = 60_000, **parameters: object) -> list[list[Any]]:

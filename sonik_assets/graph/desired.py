@@ -1,48 +1,91 @@
 """The SQL of the desired state: what each label and edge type should hold, from `unified.*`.
 
-A row is `id text`, `row_hash bigint` (of all that is written, so equal hashes need no write) and
-`props jsonb`, and `whole`: false for an edge that misses an end. Names come from `schema.py` only.
+A row is `id` (text), `row_hash` (bigint: of all that is written, so equal hashes need no write), for edges `from_id`
+and `to_id` (text), then one typed column a property. A row with a number that no graph can hold (not finite) is left
+out, and told by `refused_sql`. Names come from `schema.py` only. How rows become nodes and edges is not here.
 """
 
-from sonik_assets.graph.schema import RELATION_OF, EdgeType, Label, epoch_ms, real
+from collections.abc import Iterable
 
-EDGE_PROPERTIES = {
-    "weight": real("weight"),
-    "timestamp": epoch_ms("at"),
-    "source": "source",
-    "confidence": real("confidence"),
-}
+from sonik_assets.graph.schema import COMMON, EDGES, RELATION_OF, EdgeType, Label, Property
+
+IDS = "%(ids)s::uuid[]"
+"""The parameter of the statements that read some rows only."""
 
 
-def nodes_sql(label: Label) -> str:
-    """Select the desired nodes of a label: id, row_hash, props, whole."""
+def nodes_sql(label: Label, *, some: bool = False) -> str:
+    """Select the nodes of a label; with `some` those of the ids given."""
     return (
-        "select id, hashtextextended(props::text, 0) as row_hash, props, true as whole from"
-        f" (select id::text as id, {_object({'id': 'id::text', **label.properties})} as props"
-        f" from unified.{label.relation}) as desired"
+        f"select id::text as id, {_hash()} as row_hash, {_names(label.properties)}"
+        f" from (select id, {_columns(label.properties)} from unified.{label.relation}{_some('where', some=some)}) as d"
+        f" where {_finite(label.properties)}"
     )
 
 
-def edges_sql(edge: EdgeType, ends: tuple[str, str]) -> str:
-    """Select the desired edges of a type between two labels: id, row_hash, props, whole, from_id, to_id.
+def edges_sql(edge: EdgeType, ends: tuple[str, str], *, some: bool = False, whole: bool = False) -> str:
+    """Select the edges of a type between two labels; with `whole` those whose ends are there.
 
-    The ends are part of the hash: an entity that changes its label keeps its id, and its edges must follow.
+    The labels are part of the hash: an entity that changes its label keeps its id, and its edges must follow.
     """
-    start, end = (RELATION_OF[label] for label in ends)
-    own = _object({"id": "id::text", **EDGE_PROPERTIES, **edge.properties})
+    properties = (*COMMON, *edge.properties)
     return (
-        "select id, hashtextextended(concat(from_id, from_label, to_id, to_label, props), 0) as row_hash,"
-        " props, whole, from_id, to_id from"
-        f" (select r.id::text as id, r.from_id::text, r.from_label, r.to_id::text, r.to_label,"
-        f" coalesce(jsonb_strip_nulls(properties), '{{}}') || {own} as props,"
-        f" exists (select from unified.{start} as a where a.id = r.from_id)"
-        f" and exists (select from unified.{end} as b where b.id = r.to_id) as whole"
-        f" from unified.relationships as r"
-        f" where r.type = '{edge.name}' and r.from_label = '{ends[0]}' and r.to_label = '{ends[1]}'"
-        ") as desired"
+        f"select id::text as id, {_hash()} as row_hash, from_id::text as from_id, to_id::text as to_id,"
+        f" {_names(properties)} from (select id, from_label, from_id, to_label, to_id, {_columns(properties)}"
+        f" from unified.{EDGES} where {_between(edge, ends)}{_some('and', some=some)}) as d"
+        f" where {_finite(properties)}{_whole(ends) if whole else ''}"
     )
 
 
-def _object(properties: dict[str, str]) -> str:
-    pairs = ", ".join(f"'{name}', {sql}" for name, sql in properties.items())
-    return f"jsonb_strip_nulls(jsonb_build_object({pairs}))"
+def refused_sql(kind: Label | EdgeType) -> str:
+    """Select `id`, `column` and `value` of what cannot be in a graph: numbers that are not finite."""
+    if isinstance(kind, Label):
+        properties, rows = kind.properties, f"unified.{kind.relation}"
+    else:
+        properties, rows = (*COMMON, *kind.properties), f"unified.{EDGES} where type = '{kind.name}'"
+    values = [f"('{each.name}', ({each.sql})::text)" for each in properties if each.type == "float8"]
+    pairs = ", ".join(values or ["('', '')"])
+    return (
+        f"select id::text, v.name, v.value from (select * from {rows}) as d"
+        f" cross join lateral (values {pairs}) as v (name, value) where v.value in ({_INFINITE})"
+    )
+
+
+_INFINITE = "'NaN', 'Infinity', '-Infinity'"
+
+
+def _hash() -> str:
+    return "hash_record_extended(d, 0)"
+
+
+def _columns(properties: Iterable[Property]) -> str:
+    return ", ".join(f'{_valued(each)} as "{each.name}"' for each in properties)
+
+
+def _valued(each: Property) -> str:
+    # numeric columns become doubles here; an array that holds nothing in places loses those places
+    return f"array_remove({each.sql}, null)" if each.type == "text[]" else f"({each.sql})::{each.type}"
+
+
+def _names(properties: Iterable[Property]) -> str:
+    return ", ".join(f'"{each.name}"' for each in properties)
+
+
+def _some(word: str, *, some: bool) -> str:
+    return f" {word} id = any({IDS})" if some else ""
+
+
+def _between(edge: EdgeType, ends: tuple[str, str]) -> str:
+    return f"type = '{edge.name}' and from_label = '{ends[0]}' and to_label = '{ends[1]}'"
+
+
+def _finite(properties: Iterable[Property]) -> str:
+    tests = [f'coalesce("{each.name}", 0) not in ({_INFINITE})' for each in properties if each.type == "float8"]
+    return " and ".join(tests) or "true"
+
+
+def _whole(ends: tuple[str, str]) -> str:
+    start, end = (RELATION_OF[label] for label in ends)
+    return (
+        f" and exists (select from unified.{start} as a where a.id = d.from_id)"
+        f" and exists (select from unified.{end} as b where b.id = d.to_id)"
+    )

@@ -1,24 +1,40 @@
 """What the graphs hold, declared once: each label and edge type with its graph, source and properties.
 
-The names are a contract (docs/graph.md). How they are computed is decided in `unified.*`; how they are
-written, in `project.py`.
+Projections, indexes, constraints, checks and docs/graph.md are made from it. The names are a contract. How values are
+computed is decided in `unified.*`; how they are read and written, in `desired.py`, `apply.py` and `bulk.py`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 OPERATIONS, KNOWLEDGE, AGENT_MEMORY = "operations", "knowledge", "agent_memory"
 GRAPHS = (OPERATIONS, KNOWLEDGE, AGENT_MEMORY)
+EDGES = "relationships"
+"""The table of schema `unified` that every edge comes from."""
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property: its name, the SQL that computes it, and the SQL type: text, bigint, float8, boolean or text[]."""
+
+    name: str
+    sql: str
+    type: str = "text"
 
 
 @dataclass(frozen=True)
 class Label:
-    """A node label: every row of `unified.<relation>` is one node. Values of `properties` are SQL."""
+    """A node label: every row of `unified.<relation>` is one node. `tables`: whose changes change its nodes."""
 
     name: str
     graph: str
     relation: str
-    properties: Mapping[str, str]
+    properties: tuple[Property, ...]
+    tables: tuple[str, ...] = ()
+
+    @property
+    def has_point(self) -> bool:
+        """Whether its nodes have a `location`, made of their latitude and longitude."""
+        return {"latitude", "longitude"} <= {each.name for each in self.properties}
 
 
 @dataclass(frozen=True)
@@ -28,145 +44,190 @@ class EdgeType:
     name: str
     graph: str
     ends: tuple[tuple[str, str], ...]
-    properties: Mapping[str, str] = field(default_factory=dict)
+    properties: tuple[Property, ...] = ()
 
 
-def epoch_ms(column: str) -> str:
-    """Return SQL for a timestamptz as whole milliseconds since 1970 UTC."""
-    return f"(extract(epoch from {column}) * 1000)::bigint"
+type Part = Label | EdgeType
 
 
-def real(column: str) -> str:
-    """Return SQL for a number that keeps its decimal point in JSON.
-
-    Otherwise 100.0 would arrive as an integer, and Cypher divides integers without a remainder.
-    """
-    return f"({column}::numeric + 0.0)"
-
-
-def same(*columns: str) -> dict[str, str]:
+def same(*columns: str, type: str = "text") -> tuple[Property, ...]:
     """Return properties named as the columns they come from."""
-    return {column: column for column in columns}
+    return tuple(Property(column, column, type) for column in columns)
 
 
-LOCATION = (
-    "case when latitude is not null and longitude is not null"
-    " then jsonb_build_object('latitude', latitude, 'longitude', longitude) end"
+def moment(name: str, column: str | None = None) -> Property:
+    """Return a timestamptz as whole milliseconds since 1970 UTC."""
+    return Property(name, f"(extract(epoch from {column or name}) * 1000)::bigint", "bigint")
+
+
+def day(name: str, column: str | None = None) -> Property:
+    """Return a date as YYYY-MM-DD."""
+    return Property(name, f"{column or name}::text")
+
+
+def reference(name: str) -> Property:
+    """Return a uuid as text."""
+    return Property(name, f"{name}::text")
+
+
+def told(name: str, type: str = "text") -> Property:
+    """Return what the relationship's own properties tell."""
+    return Property(name, f"(properties ->> '{name}')" + ("" if type == "text" else f"::{type}"), type)
+
+
+COMMON = (
+    Property("weight", "weight", "float8"),
+    moment("timestamp", "at"),
+    Property("source", "source"),
+    Property("confidence", "confidence", "float8"),
 )
+"""Properties of every edge."""
+
+_CLAIM = same("canonical_id", "claim_status")
+_ENTITY = ("entities", "entity_identifiers")
 
 LABELS = (
-    Label("Person", OPERATIONS, "persons", same("name", "canonical_id", "claim_status", "type")),
+    Label("Person", OPERATIONS, "persons", (*same("name"), *_CLAIM, *same("type")), _ENTITY),
     Label(
         "Venue",
         OPERATIONS,
         "venues",
-        same("name", "google_places_id", "instagram_url", "domain", "canonical_id", "claim_status")
-        | same("capacity", "address", "city", "country", "category")
-        | {"location": LOCATION},
+        (
+            *same("name", "google_places_id", "instagram_url", "domain"),
+            *_CLAIM,
+            Property("capacity", "capacity", "bigint"),
+            *same("address", "city", "country", "category"),
+            *same("latitude", "longitude", type="float8"),
+        ),
+        _ENTITY,
     ),
     Label(
         "Event",
         OPERATIONS,
         "events",
-        same("name", "status", "genres", "city", "ticket_url")
-        | {"date": "local_date::text", "genre": "genres[1]", "starts_at": epoch_ms("starts_at")},
+        (
+            *same("name", "status", "city", "ticket_url"),
+            day("date", "local_date"),
+            moment("starts_at"),
+            Property("genre", "genres[1]"),
+            *same("genres", type="text[]"),
+        ),
     ),
     Label(
         "Organization",
         OPERATIONS,
         "organizations",
-        same("name", "domain", "type", "instagram_url", "google_places_id", "canonical_id", "claim_status"),
+        (*same("name", "domain", "type", "instagram_url", "google_places_id"), *_CLAIM),
+        _ENTITY,
     ),
     Label(
         "Artist",
         OPERATIONS,
         "artists",
-        same("name", "instagram_url", "genres", "domain", "country", "canonical_id", "claim_status")
-        | {"genre": "genres[1]"},
+        (
+            *same("name", "instagram_url", "domain", "country"),
+            *_CLAIM,
+            Property("genre", "genres[1]"),
+            *same("genres", type="text[]"),
+        ),
+        _ENTITY,
     ),
-    Label("Brand", OPERATIONS, "brands", same("name", "instagram_url", "domain", "canonical_id", "claim_status")),
+    Label("Brand", OPERATIONS, "brands", (*same("name", "instagram_url", "domain"), *_CLAIM), _ENTITY),
     Label(
         "Campaign",
         OPERATIONS,
         "campaigns",
-        same("name", "channel")
-        | {"budget": real("budget"), "start_date": "start_date::text", "end_date": "end_date::text"},
+        (*same("name", "channel"), Property("budget", "budget", "float8"), day("start_date"), day("end_date")),
     ),
-    Label(
-        "Content",
-        OPERATIONS,
-        "content",
-        same("type", "title", "url", "city") | {"published_at": epoch_ms("published_at")},
-    ),
+    Label("Content", OPERATIONS, "content", (*same("type", "title", "url", "city"), moment("published_at"))),
     Label("Market", OPERATIONS, "markets", same("name", "country", "status", "timezone")),
     Label("Channel", OPERATIONS, "channels", same("type", "platform")),
     Label(
         "Ticket",
         OPERATIONS,
         "tickets",
-        same("tier")
-        | {"event_id": "event_id::text", "price": real("price"), "checked_in_at": epoch_ms("checked_in_at")},
+        (*same("tier"), reference("event_id"), Property("price", "price", "float8"), moment("checked_in_at")),
     ),
     Label(
         "Purchase",
         OPERATIONS,
         "purchases",
-        same("currency", "status") | {"amount": real("amount"), "at": epoch_ms("at")},
+        (*same("currency", "status"), Property("amount", "amount", "float8"), moment("at")),
     ),
     Label(
         "Feature",
         KNOWLEDGE,
         "features",
-        same("name", "suite", "status") | {"revenue_impact": real("revenue_impact")},
+        (*same("name", "suite", "status"), Property("revenue_impact", "revenue_impact", "float8")),
     ),
     Label(
         "FeatureFlag",
         KNOWLEDGE,
         "feature_flags",
-        same("name", "enabled") | {"rollout_percentage": real("rollout_percentage")},
+        (
+            *same("name"),
+            Property("enabled", "enabled", "boolean"),
+            Property("rollout_percentage", "rollout_percentage", "float8"),
+        ),
     ),
     Label(
         "CodeModule",
         KNOWLEDGE,
         "code_modules",
-        same("path", "dependencies_count") | {"importance": real("importance")},
+        (
+            *same("path"),
+            Property("importance", "importance", "float8"),
+            Property("dependencies_count", "dependencies_count", "bigint"),
+        ),
     ),
     Label("Concept", KNOWLEDGE, "concepts", same("name", "domain")),
-    Label("Revenue", KNOWLEDGE, "revenues", same("name", "currency") | {"amount": real("amount")}),
+    Label("Revenue", KNOWLEDGE, "revenues", (*same("name", "currency"), Property("amount", "amount", "float8"))),
     Label("Sentiment", KNOWLEDGE, "sentiments", same("name")),
-    Label("Session", AGENT_MEMORY, "agent_sessions", same("name") | {"started_at": epoch_ms("started_at")}),
-    Label("Memory", AGENT_MEMORY, "agent_memories", same("text") | {"at": epoch_ms("at")}),
-    Label("Query", AGENT_MEMORY, "agent_queries", same("text") | {"at": epoch_ms("at")}),
-    Label(
-        "Reference",
-        AGENT_MEMORY,
-        "agent_references",
-        {"graph": "graph", "label": "label", "ref_id": "ref_id::text"},
-    ),
+    Label("Session", AGENT_MEMORY, "agent_sessions", (*same("name"), moment("started_at"))),
+    Label("Memory", AGENT_MEMORY, "agent_memories", (*same("text"), moment("at"))),
+    Label("Query", AGENT_MEMORY, "agent_queries", (*same("text"), moment("at"))),
+    Label("Reference", AGENT_MEMORY, "agent_references", (*same("graph", "label"), reference("ref_id"))),
 )
 
+_NIGHT = (told("local_date"),)
+
 EDGE_TYPES = (
-    EdgeType("OWNS", OPERATIONS, (("Person", "Venue"), ("Person", "Organization"), ("Person", "Brand"))),
+    EdgeType(
+        "OWNS",
+        OPERATIONS,
+        (("Person", "Venue"), ("Person", "Organization"), ("Person", "Brand")),
+        (told("method"),),
+    ),
     EdgeType("MANAGES", OPERATIONS, (("Person", "Artist"), ("Person", "Venue"))),
-    EdgeType("PERFORMS_AT", OPERATIONS, (("Artist", "Event"),)),
-    EdgeType("HOSTED_BY", OPERATIONS, (("Event", "Venue"),)),
-    EdgeType("PROMOTED_BY", OPERATIONS, (("Event", "Organization"),)),
-    EdgeType("WORKS_FOR", OPERATIONS, (("Person", "Organization"),)),
+    EdgeType("PERFORMS_AT", OPERATIONS, (("Artist", "Event"),), _NIGHT),
+    EdgeType("HOSTED_BY", OPERATIONS, (("Event", "Venue"),), _NIGHT),
+    EdgeType("PROMOTED_BY", OPERATIONS, (("Event", "Organization"),), _NIGHT),
+    EdgeType("WORKS_FOR", OPERATIONS, (("Person", "Organization"),), (told("job_title"),)),
     EdgeType(
         "SHARED",
         OPERATIONS,
         (("Person", "Event"), ("Person", "Content")),
-        {"channel": "nullif(discriminator, '')"},
+        (Property("channel", "nullif(discriminator, '')"), told("times", "bigint")),
     ),
-    EdgeType("ATTENDED", OPERATIONS, (("Person", "Event"),)),
-    EdgeType("PURCHASED", OPERATIONS, (("Person", "Ticket"),)),
-    EdgeType("REFERRED", OPERATIONS, (("Person", "Person"),)),
-    EdgeType("INFLUENCED", OPERATIONS, (("Content", "Purchase"),)),
-    EdgeType("CONVERTED_VIA", OPERATIONS, (("Person", "Campaign"),)),
-    EdgeType("DEPENDS_ON", KNOWLEDGE, (("CodeModule", "CodeModule"),)),
+    EdgeType("ATTENDED", OPERATIONS, (("Person", "Event"),), (told("ticket_tier"),)),
+    EdgeType(
+        "PURCHASED",
+        OPERATIONS,
+        (("Person", "Ticket"),),
+        (told("amount", "float8"), told("currency"), told("sale_source")),
+    ),
+    EdgeType("REFERRED", OPERATIONS, (("Person", "Person"),), (told("times", "bigint"),)),
+    EdgeType("INFLUENCED", OPERATIONS, (("Content", "Purchase"),), (told("touches", "bigint"),)),
+    EdgeType("CONVERTED_VIA", OPERATIONS, (("Person", "Campaign"),), (told("purchases", "bigint"),)),
+    EdgeType("DEPENDS_ON", KNOWLEDGE, (("CodeModule", "CodeModule"),), (told("importance", "float8"),)),
     EdgeType("IMPLEMENTS", KNOWLEDGE, (("CodeModule", "Feature"),)),
-    EdgeType("IMPACTS", KNOWLEDGE, (("Feature", "Revenue"), ("Feature", "Sentiment"))),
-    EdgeType("ENABLES", KNOWLEDGE, (("FeatureFlag", "Feature"),)),
+    EdgeType(
+        "IMPACTS",
+        KNOWLEDGE,
+        (("Feature", "Revenue"), ("Feature", "Sentiment")),
+        (told("users", "bigint"), told("amount", "float8"), told("answers", "bigint")),
+    ),
+    EdgeType("ENABLES", KNOWLEDGE, (("FeatureFlag", "Feature"),), (told("enabled", "boolean"),)),
     EdgeType("RELATES_TO", KNOWLEDGE, (("Concept", "Concept"),)),
     EdgeType("HAS_MEMORY", AGENT_MEMORY, (("Session", "Memory"),)),
     EdgeType("ASKED", AGENT_MEMORY, (("Session", "Query"),)),
@@ -174,6 +235,7 @@ EDGE_TYPES = (
 )
 
 RELATION_OF = {label.name: label.relation for label in LABELS}
+EDGE = {edge.name: edge for edge in EDGE_TYPES}
 
 
 def labels_of(graph: str) -> tuple[Label, ...]:
@@ -186,6 +248,16 @@ def edge_types_of(graph: str) -> tuple[EdgeType, ...]:
     return tuple(edge for edge in EDGE_TYPES if edge.graph == graph)
 
 
+def parts_of(graph: str) -> tuple[Part, ...]:
+    """Return the labels and the edge types that live in a graph."""
+    return (*labels_of(graph), *edge_types_of(graph))
+
+
 def relations_of(graph: str) -> tuple[str, ...]:
     """Return the relations of schema `unified` that a graph is made from."""
-    return (*(label.relation for label in labels_of(graph)), "relationships")
+    return (*(label.relation for label in labels_of(graph)), EDGES)
+
+
+def tables_of(graph: str) -> frozenset[str]:
+    """Return the published tables of schema `unified` whose changes change a graph."""
+    return frozenset(table for label in labels_of(graph) for table in label.tables or (label.relation,)) | {EDGES}

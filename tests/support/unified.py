@@ -1,6 +1,7 @@
 """A small `unified` schema made by hand: the columns that graphs and the read side take from dbt.
 
-Typed tables stand in for dbt's views. `World` writes rows; nothing here knows what is tested with them.
+Views stand in for dbt's typed ones, and the feed carries the tables. `World` writes rows; nothing here knows what is
+tested with them.
 """
 
 import uuid
@@ -9,22 +10,15 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from sonik_assets import migrations
+
 DDL = """
 create schema unified; create schema marts; create schema identity;
 create table unified.entities (id uuid primary key default uuidv7(), entity_type text, name text,
   canonical_scheme text, canonical_id text, claim_status text, claimed_by uuid, metadata jsonb default '{}',
   first_seen_at timestamptz default now(), updated_at timestamptz default now(), row_hash bytea);
-create table unified.persons (id uuid primary key default uuidv7(), name text, canonical_id text,
-  claim_status text, type text);
-create table unified.venues (id uuid primary key default uuidv7(), name text, google_places_id text,
-  instagram_url text, domain text, canonical_id text, claim_status text, capacity int, latitude float8,
-  longitude float8, address text, city text, country text, category text);
-create table unified.organizations (id uuid primary key default uuidv7(), name text, google_places_id text,
-  domain text, instagram_url text, canonical_id text, claim_status text, type text);
-create table unified.artists (id uuid primary key default uuidv7(), name text, instagram_url text,
-  domain text, canonical_id text, claim_status text, genres text[], country text, bio text);
-create table unified.brands (id uuid primary key default uuidv7(), name text, instagram_url text,
-  domain text, canonical_id text, claim_status text);
+create table unified.entity_identifiers (entity_id uuid primary key, google_places_id text, instagram_url text,
+  domain text);
 create table unified.events (id uuid primary key default uuidv7(), event_key text, name text,
   description text, venue_id uuid, organizer_id uuid, starts_at timestamptz, local_date date,
   ends_at timestamptz, status text, genres text[], ticket_url text, price_min numeric, price_max numeric,
@@ -71,14 +65,46 @@ create table marts.organizer_leads (organization_id uuid, name text, domain text
   contact_email text, crm_stage text, score float8);
 """
 
-TABLES = {
-    "Person": "persons",
-    "Venue": "venues",
-    "Event": "events",
-    "Organization": "organizations",
-    "Artist": "artists",
-    "Brand": "brands",
-}
+VIEWS = {
+    "persons": {"type": "text"},
+    "venues": {
+        "capacity": "int", "latitude": "float8", "longitude": "float8",
+        "address": "text", "city": "text", "country": "text", "category": "text",
+    },
+    "organizations": {"type": "text"},
+    "artists": {"country": "text", "bio": "text", "genres": "text[]"},
+    "brands": {},
+}  # fmt: skip
+"""Typed views over `unified.entities`, with the attributes that each takes from `metadata`."""
+
+IDENTIFIERS = ("google_places_id", "instagram_url", "domain")
+OWN = ("canonical_id", "claim_status")
+
+# What the migrations make: the feed's tables, and the tables that it carries.
+FEED = """
+create schema if not exists ops; create publication sonik with (publish_via_partition_root = true);
+do $$ begin create role sonik_staff; exception when duplicate_object or unique_violation then null; end $$;
+"""
+PUBLISH = """
+select ops.publish(oid) from pg_class
+where relnamespace = 'unified'::regnamespace and relkind = 'r' and relname not like 'source%'
+"""
+
+
+def view_sql(name: str) -> str:
+    """Return the statement that makes a typed view, as dbt's models do."""
+    attributes = VIEWS[name]
+    told = "".join(
+        f", array(select jsonb_array_elements_text(e.metadata -> '{column}')) as {column}"
+        if type == "text[]"
+        else f", (e.metadata ->> '{column}')::{type} as {column}"
+        for column, type in attributes.items()
+    )
+    return (
+        f"create view unified.{name} as select e.id, e.name, e.canonical_id, e.claim_status, i.google_places_id,"
+        f" i.instagram_url, i.domain{told} from unified.entities as e"
+        f" left join unified.entity_identifiers as i on e.id = i.entity_id where e.entity_type = '{name[:-1]}'"
+    )
 
 
 class World:
@@ -87,6 +113,9 @@ class World:
     def __init__(self, pg: psycopg.Connection[Any]) -> None:
         self.pg = pg
         pg.execute(DDL)
+        for name in VIEWS:
+            pg.execute(view_sql(name))
+        pg.execute(FEED + (migrations.FOLDER / "0009_feed.sql").read_text() + PUBLISH)
 
     def add(self, relation: str, **columns: object) -> str:
         """Insert one row and return its id."""
@@ -95,15 +124,25 @@ class World:
         return str(self.pg.execute(sql, list(columns.values())).fetchone()[0])  # type: ignore[index]
 
     def entity(self, label: str, name: str, **columns: object) -> str:
-        """Insert an entity of a label in its view and in `unified.entities`; return its id."""
+        """Insert an entity of a label, an event with its row in `unified.events`; return its id."""
+        own = {column: columns.pop(column) for column in OWN if column in columns}
+        identifiers = {column: columns.pop(column) for column in IDENTIFIERS if column in columns}
         id = self.add(
             "unified.entities",
             entity_type=label.lower(),
             name=name,
             canonical_scheme="uuid",
-            claim_status="unclaimed",
+            metadata=Jsonb(columns if label != "Event" else {}),
+            **{"claim_status": "unclaimed"} | own,
         )
-        return self.add(f"unified.{TABLES[label]}", id=id, name=name, **columns)
+        if identifiers:
+            self.add("unified.entity_identifiers", entity_id=id, **identifiers)
+        return self.add("unified.events", id=id, name=name, **columns) if label == "Event" else id
+
+    def delete(self, id: str) -> None:
+        """Delete an entity, an event too; what relates to it stays."""
+        for table, column in (("events", "id"), ("entity_identifiers", "entity_id"), ("entities", "id")):
+            self.pg.execute(f"delete from unified.{table} where {column} = %s", [id])
 
     def relate(self, start: tuple[str, str], type: str, end: tuple[str, str], **columns: object) -> str:
         """Insert a relationship between (label, id) and (label, id); return its id."""

@@ -1,7 +1,7 @@
-{{ config(materialized="view") }}
+{{ config(unique_key="entity_id") }}
 {#
     The identifier of each scheme that most of an entity's records carry; ties go to the smaller value. A weak value
-    (a chain's handle, an agency's domain) is nobody's own.
+    (a chain's handle, an agency's domain) is nobody's own. A table, so that the change feed tells of an identifier that changed: the typed views show it.
 #}
 with counted as (
     select m.entity_id, i.scheme, i.value, count(*) as records

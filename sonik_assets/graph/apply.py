@@ -1,0 +1,234 @@
+"""Writes the present state of some nodes and edges into a graph: what is there is upserted, what is gone is deleted.
+
+By state, not by change: PostgreSQL is asked what is there now, so that nothing depends on the order of changes, and
+what is applied twice does no harm. Which ids to look at is told by the change feed (`sync.py`) or by a comparison
+(`mend.py`).
+
+An edge whose end is not in the graph waits in `ops.waiting_edges` until the end arrives: here, too, the graph is the
+judge, since PostgreSQL may already be ahead of it.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sonik_assets.graph import cypher, schema
+from sonik_assets.graph.literals import edge_literals_sql, edge_upsert, node_literals_sql, node_upsert
+
+if TYPE_CHECKING:
+    from falkordb import Graph
+    from psycopg import Connection
+
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CHUNK = 5_000
+"""Rows a query: larger ones block other readers, and very large deletes are known to crash the server."""
+
+
+class Place(NamedTuple):
+    """Where an edge lies: its type and both ends."""
+
+    type: str
+    from_label: str
+    from_id: str
+    to_label: str
+    to_id: str
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What to look at: ids of nodes by label, and of edges with the place where the graph may still have them."""
+
+    nodes: Mapping[str, Collection[str]] = field(default_factory=dict)
+    edges: Mapping[str, Place | None] = field(default_factory=dict)
+
+
+@dataclass
+class Applied:
+    """What was written, by label and type; `waiting`: edges of each type that miss an end."""
+
+    upserted: Counter[str] = field(default_factory=Counter)
+    deleted: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def written(self) -> int:
+        """Return how many nodes and edges were written or deleted."""
+        return self.upserted.total() + self.deleted.total()
+
+    def add(self, other: "Applied") -> None:
+        """Count another batch in."""
+        self.upserted += other.upserted
+        self.deleted += other.deleted
+        self.waiting += other.waiting
+
+
+def apply(pg: "Connection[Any]", graph: "Graph", name: str, touched: Touched, *, chunk: int = CHUNK) -> Applied:
+    """Make the touched nodes and edges of graph `name` as they are in PostgreSQL now; `pg` is in no transaction."""
+    done = Applied()
+    with pg.transaction():
+        pg.execute("set transaction isolation level repeatable read")
+        arrived: list[str] = []
+        for label in (each for each in schema.labels_of(name) if touched.nodes.get(each.name)):
+            ids = set(touched.nodes[label.name])
+            present = _upsert_nodes(pg, graph, label, uuids(ids), done, chunk)
+            # Before any edge is written: an entity that changed its label has its edges at the new node only.
+            gone = _delete_nodes(graph, label, ids.difference(present), done, chunk)
+            pg.execute(_LET_WAIT, {"graph": name, "types": _types(name), "ids": uuids(gone)})
+            arrived += present
+        edges = dict.fromkeys(_awaited(pg, name, arrived)) | dict(touched.edges)
+        if edges:
+            _settle_edges(pg, graph, name, edges, done, chunk)
+    return done
+
+
+def _upsert_nodes(
+    pg: "Connection[Any]", graph: "Graph", label: schema.Label, ids: list[str], done: Applied, chunk: int
+) -> list[str]:
+    """Write the nodes that are there; return their ids."""
+    statement, present = node_upsert(label), []
+    for rows in _rows(pg, node_literals_sql(label), ids, chunk):
+        cypher.write(graph, statement, rows=_list(row[1] for row in rows))
+        present += [row[0] for row in rows]
+    done.upserted[label.name] += len(present)
+    return present
+
+
+def _delete_nodes(graph: "Graph", label: schema.Label, ids: Collection[str], done: Applied, chunk: int) -> list[str]:
+    """Delete the nodes of ours, and with them their edges; return the ids that were there."""
+    ours = f"UNWIND $ids AS id MATCH (n:{label.name} {{id: id}}) WHERE n.row_hash IS NOT NULL"
+    gone: list[str] = []
+    for some in batched(ids, chunk):
+        ((held,),) = cypher.read(graph, f"{ours} RETURN collect(id)", ids=list(some))
+        if held:
+            cypher.write(graph, f"{ours} DELETE n", ids=cypher.literal(held))
+        gone += held
+    done.deleted[label.name] += len(gone)
+    return gone
+
+
+def _settle_edges(
+    pg: "Connection[Any]", graph: "Graph", name: str, edges: Mapping[str, Place | None], done: Applied, chunk: int
+) -> None:
+    """Write the edges that are there, delete those that are not, or not where they were."""
+    found = _found(pg, name, list(edges))
+    here = {id: between for between, ids in found.items() for id in ids}
+    moved = {
+        id: place
+        for id, place in edges.items()
+        if place and here.get(id) != (place.type, place.from_label, place.to_label)
+    }
+    delete_edges(graph, moved, done, chunk)
+    waiting: list[tuple[str, str, str]] = []
+    for (type, *ends), ids in found.items():
+        waiting += _upsert_edges(pg, graph, schema.EDGE[type], (ends[0], ends[1]), ids, done, chunk)
+    pg.execute(_WAIT_NO_MORE, {"graph": name, "ids": list(edges)})
+    columns = [list(column) for column in zip(*waiting, strict=True)] or [[], [], []]
+    pg.execute(_WAIT, {"graph": name, "ids": columns[0], "starts": columns[1], "ends": columns[2]})
+
+
+def _upsert_edges(
+    pg: "Connection[Any]",
+    graph: "Graph",
+    edge: schema.EdgeType,
+    ends: tuple[str, str],
+    ids: list[str],
+    done: Applied,
+    chunk: int,
+) -> list[tuple[str, str, str]]:
+    """Write edges; return id and ends of those that miss an end in the graph."""
+    waiting: list[tuple[str, str, str]] = []
+    for rows in _rows(pg, edge_literals_sql(edge, ends), ids, chunk):
+        ((written,),) = cypher.write(graph, edge_upsert(edge.name, ends), rows=_list(row[1] for row in rows))
+        if written < len(rows):
+            held = _connected(graph, ends, rows)
+            waiting += [(id, start, end) for id, _, start, end in rows if id not in held]
+        done.upserted[edge.name] += written
+    done.waiting[edge.name] += len(waiting)
+    return waiting
+
+
+def _connected(graph: "Graph", ends: tuple[str, str], rows: list[Any]) -> set[str]:
+    """Return the ids of the rows whose both ends are in the graph."""
+    query = f"UNWIND $rows AS r MATCH (a:{ends[0]} {{id: r[1]}}) MATCH (b:{ends[1]} {{id: r[2]}}) RETURN collect(r[0])"
+    ((held,),) = cypher.read(graph, query, rows=[(id, start, end) for id, _, start, end in rows])
+    return set(held)
+
+
+def uuids(ids: Iterable[str]) -> list[str]:
+    """Return the ids that PostgreSQL can have: anything may stand in a graph."""
+    return [id for id in ids if _UUID.fullmatch(id)]
+
+
+def delete_edges(graph: "Graph", places: Mapping[str, Place], done: Applied, chunk: int = CHUNK) -> None:
+    """Delete edges by id from where they lie, however often they are there."""
+    between: defaultdict[tuple[str, str, str], list[dict[str, str]]] = defaultdict(list)
+    for id, at in places.items():
+        between[at.type, at.from_label, at.to_label].append({"id": id, "s": at.from_id, "e": at.to_id})
+    for (type, start, end), rows in between.items():
+        if (start, end) not in getattr(schema.EDGE.get(type), "ends", ()):
+            continue  # never drawn
+        query = (
+            f"UNWIND $rows AS r MATCH (a:{start} {{id: r.s}}) MATCH (b:{end} {{id: r.e}})"
+            f" MATCH (a)-[e:{type} {{id: r.id}}]->(b) DELETE e RETURN count(e)"
+        )
+        for some in batched(rows, chunk):
+            ((deleted,),) = cypher.write(graph, query, rows=cypher.literal(list(some)))
+            done.deleted[type] += deleted
+
+
+def _found(pg: "Connection[Any]", name: str, ids: list[str]) -> dict[tuple[str, str, str], list[str]]:
+    """Return ids by type and labels, of the edges that are there and that the graph knows."""
+    known = {(edge.name, *ends) for edge in schema.edge_types_of(name) for ends in edge.ends}
+    rows = pg.execute(_FOUND, {"ids": ids}).fetchall()
+    return {(type, start, end): found for type, start, end, found in rows if (type, start, end) in known}
+
+
+def _awaited(pg: "Connection[Any]", name: str, arrived: list[str]) -> list[str]:
+    return [str(row[0]) for row in pg.execute(_AWAITED, {"graph": name, "ids": arrived}).fetchall()]
+
+
+def _rows(pg: "Connection[Any]", sql: str, ids: list[str], chunk: int) -> Iterator[list[Any]]:
+    if not ids:
+        return
+    with pg.cursor(name="present") as cursor:
+        cursor.execute(sql, {"ids": ids})
+        while rows := cursor.fetchmany(chunk):
+            yield rows
+
+
+def _list(literals: Iterable[str]) -> str:
+    return "[" + ",".join(literals) + "]"
+
+
+def _types(name: str) -> list[str]:
+    return [edge.name for edge in schema.edge_types_of(name)]
+
+
+_FOUND = """
+select type, from_label, to_label, array_agg(id::text) from unified.relationships
+where id = any(%(ids)s::uuid[]) group by type, from_label, to_label
+"""
+_AWAITED = """
+select edge_id from ops.waiting_edges
+where graph = %(graph)s and (from_id = any(%(ids)s::uuid[]) or to_id = any(%(ids)s::uuid[]))
+"""
+# Each type by itself, so that the indexes on (type, end) are of use.
+_LET_WAIT = """
+insert into ops.waiting_edges (graph, edge_id, from_id, to_id)
+select %(graph)s, r.id, r.from_id, r.to_id from unnest(%(types)s::text[]) as t (type)
+cross join unnest(%(ids)s::uuid[]) as gone (id)
+inner join unified.relationships as r on r.type = t.type and r.from_id = gone.id
+union
+select %(graph)s, r.id, r.from_id, r.to_id from unnest(%(types)s::text[]) as t (type)
+cross join unnest(%(ids)s::uuid[]) as gone (id)
+inner join unified.relationships as r on r.type = t.type and r.to_id = gone.id
+on conflict do nothing
+"""
+_WAIT_NO_MORE = "delete from ops.waiting_edges where graph = %(graph)s and edge_id = any(%(ids)s::uuid[])"
+_WAIT = """
+insert into ops.waiting_edges (graph, edge_id, from_id, to_id)
+select %(graph)s, * from unnest(%(ids)s::uuid[], %(starts)s::uuid[], %(ends)s::uuid[]) on conflict do nothing
+"""
