@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from resources.dagster import Stores
+from sensors.change_feed import change_feed
 from sensors.directus import directus
 from sensors.landing_zone import landing_zone
 from sensors.mongo import mongo
@@ -33,7 +34,7 @@ def build_defs(resource_overrides: dict[str, Any] | None = None) -> dg.Definitio
         resources={"stores": Stores(), **unified.RESOURCES, **(resource_overrides or {})},
         jobs=jobs.JOBS,
         schedules=schedules.SCHEDULES,
-        sensors=[directus, twenty, mongo, landing_zone, automation.FOLLOW],
+        sensors=[directus, twenty, mongo, landing_zone, change_feed, automation.FOLLOW],
         executor=dg.in_process_executor,  # of runs that sensors ask for: a process a step costs two seconds of imports
     )
 

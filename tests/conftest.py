@@ -79,6 +79,9 @@ def database(endpoints: embedded.Endpoints) -> Iterator[str]:
     with psycopg.connect(endpoints.postgres, autocommit=True) as connection:
         connection.execute(f"create database {name} template template0")
         yield with_database(endpoints.postgres, name)
+        # A database that has a slot cannot be dropped.
+        slots = "select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = %s"
+        connection.execute(slots, [name])
         connection.execute(f"drop database {name} with (force)")
 
 
@@ -95,3 +98,4 @@ def falkordb(endpoints: embedded.Endpoints) -> Iterator[FalkorDB]:
 def _delete_graphs(client: FalkorDB) -> None:
     for name in set(client.list_graphs()) & set(GRAPHS):
         client.select_graph(name).delete()
+    client.connection.delete("sonik:positions")

@@ -17,7 +17,7 @@ INVARIANTS = {
     "no_duplicate_canonical_ids",
     "one_event_per_event_key",
     "claims_are_as_the_log_says",
-    "graph_holds_same_ids",
+    "graph_is_as_the_tables",
     "vectors_hold_same_ids",
 }
 WARNINGS = {"every_field_is_known", "no_double_bookings", "one_open_claim_an_entity"}

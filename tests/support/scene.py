@@ -8,7 +8,7 @@ import psycopg
 from falkordb import FalkorDB
 from psycopg.types.json import Jsonb
 
-from sonik_assets.graph.project import project
+from sonik_assets.graph.mend import mend
 from tests.support.unified import World
 
 
@@ -46,7 +46,7 @@ def build(pg: psycopg.Connection[Any], client: FalkorDB) -> Scene:
     _knowledge(world)
     _marts(world, ids)
     for graph in ("operations", "knowledge"):
-        project(pg, client, graph)
+        mend(pg, client, graph)
     return Scene(pg, client, ids)
 
 

@@ -1,0 +1,193 @@
+"""The graph follows the change feed, and is made anew where the feed cannot tell."""
+
+import psycopg
+import pytest
+from falkordb import FalkorDB
+
+from sonik_assets.changes import acks, slot
+from sonik_assets.changes.lsn import Lsn
+from sonik_assets.graph import bulk, cypher
+from sonik_assets.graph.contents import counts
+from sonik_assets.graph.parity import parities
+from sonik_assets.graph.positions import position, remember
+from sonik_assets.graph.sync import STORES, sync
+from tests.support.unified import World
+
+
+def people(world: World, count: int) -> list[str]:
+    return [world.entity("Person", f"p{n}") for n in range(count)]
+
+
+def same(world: World, falkordb: FalkorDB, name: str = "operations") -> bool:
+    return all(each.holds for each in parities(world.pg, falkordb.select_graph(name), name))
+
+
+def waiting(world: World) -> int:
+    return int(world.pg.execute("select count(*) from ops.waiting_edges").fetchone()[0])  # type: ignore[index]
+
+
+def test_the_first_time_loads_everything_then_changes_only(world: World, falkordb: FalkorDB, database: str) -> None:
+    one, other = people(world, 2)
+    world.relate(("Person", one), "REFERRED", ("Person", other), weight=0.5)
+    first = sync(database, falkordb, "operations")
+    assert (first.rebuilt, first.loaded, first.changed) == ("there is no graph yet", 3, 0)
+    again = sync(database, falkordb, "operations")
+    assert (again.rebuilt, again.written, again.batches) == ("", 0, 0)
+    world.pg.execute("update unified.relationships set weight = 0.75")
+    world.pg.execute("update unified.entities set name = 'Ana' where id = %s", [one])
+    third = sync(database, falkordb, "operations")
+    assert (third.rebuilt, third.applied.upserted) == ("", {"REFERRED": 1, "Person": 1})
+    rows = cypher.read(falkordb.select_graph("operations"), "MATCH (a)-[e:REFERRED]->(b) RETURN a.name, e.weight")
+    assert rows == [["Ana", 0.75]]
+    assert same(world, falkordb)
+
+
+def test_deletes_and_merges_follow(world: World, falkordb: FalkorDB, database: str) -> None:
+    fan, loser, winner = people(world, 3)
+    world.relate(("Person", fan), "REFERRED", ("Person", loser))
+    sync(database, falkordb, "operations")
+    with world.pg.transaction():
+        world.pg.execute("delete from unified.relationships")
+        world.relate(("Person", fan), "REFERRED", ("Person", winner))
+        world.delete(loser)
+    done = sync(database, falkordb, "operations")
+    assert done.rebuilt == ""
+    rows = cypher.read(falkordb.select_graph("operations"), "MATCH (a)-[:REFERRED]->(b) RETURN a.id, b.id")
+    assert rows == [[fan, winner]]
+    assert same(world, falkordb)
+
+
+def test_an_edge_waits_for_its_end_and_comes_with_it(world: World, falkordb: FalkorDB, database: str) -> None:
+    (fan,) = people(world, 1)
+    sync(database, falkordb, "operations")
+    gone = "00000000-0000-7000-8000-000000000000"
+    world.relate(("Person", fan), "REFERRED", ("Person", gone))
+    assert sync(database, falkordb, "operations").applied.waiting == {"REFERRED": 1}
+    assert waiting(world) == 1
+    world.add("unified.entities", id=gone, entity_type="person", name="late")
+    sync(database, falkordb, "operations")
+    assert counts(falkordb.select_graph("operations"))["types"] == {"REFERRED": 1}
+    assert waiting(world) == 0
+    # An end that goes and comes back, while its edges stay as they are.
+    world.delete(gone)
+    sync(database, falkordb, "operations")
+    assert (counts(falkordb.select_graph("operations"))["types"], waiting(world)) == ({}, 1)
+    world.add("unified.entities", id=gone, entity_type="person", name="back")
+    sync(database, falkordb, "operations")
+    assert (counts(falkordb.select_graph("operations"))["types"], waiting(world)) == ({"REFERRED": 1}, 0)
+    assert same(world, falkordb)
+
+
+def test_an_entity_changes_its_label_before_its_edges_do(world: World, falkordb: FalkorDB, database: str) -> None:
+    (owner,) = people(world, 1)
+    place = world.entity("Venue", "Club")
+    world.relate(("Person", owner), "OWNS", ("Venue", place))
+    sync(database, falkordb, "operations")
+    world.pg.execute("update unified.entities set entity_type = 'organization' where id = %s", [place])
+    sync(database, falkordb, "operations")
+    assert (counts(falkordb.select_graph("operations"))["types"], waiting(world)) == ({}, 1)
+    world.pg.execute("update unified.relationships set to_label = 'Organization'")
+    sync(database, falkordb, "operations")
+    rows = cypher.read(falkordb.select_graph("operations"), "MATCH ()-[:OWNS]->(b) RETURN labels(b)")
+    assert (rows, waiting(world)) == ([[["Organization"]]], 0)
+
+
+def test_an_identifier_changes_alone(world: World, falkordb: FalkorDB, database: str) -> None:
+    place = world.entity("Venue", "Club", instagram_url="https://www.instagram.com/club")
+    sync(database, falkordb, "operations")
+    world.pg.execute("update unified.entity_identifiers set domain = 'club.example'")
+    sync(database, falkordb, "operations")
+    rows = cypher.read(falkordb.select_graph("operations"), "MATCH (v:Venue) RETURN v.id, v.domain")
+    assert rows == [[place, "club.example"]]
+
+
+def test_batches_are_bounded_and_each_is_remembered(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(database, falkordb, "operations")
+    people(world, 120)
+    told: list[Lsn] = []
+    monkeypatch.setattr("sonik_assets.graph.sync.remember", lambda _c, _n, lsn: told.append(lsn))
+    done = sync(database, falkordb, "operations", batch=50)
+    assert (done.changed, len(told) > 1) == (120, True)
+    assert told == sorted(set(told))
+
+
+def test_the_slot_goes_on_when_all_graphs_have(world: World, falkordb: FalkorDB, database: str) -> None:
+    for name in ("operations", "knowledge", "agent_memory"):
+        sync(database, falkordb, name)
+    people(world, 3)
+    last = acks.acknowledged(world.pg, STORES[2])
+    assert last is not None
+    sync(database, falkordb, "operations")
+    sync(database, falkordb, "knowledge")
+    assert (slot.state(world.pg).confirmed or 0) <= last.lsn  # the third has not seen them
+    sync(database, falkordb, "agent_memory")
+    ends = [acks.acknowledged(world.pg, store).lsn for store in STORES]  # type: ignore[union-attr]
+    assert last.lsn < (slot.state(world.pg).confirmed or 0) <= min(ends)
+
+
+def test_a_graph_that_lost_its_last_writes_is_made_anew(world: World, falkordb: FalkorDB, database: str) -> None:
+    sync(database, falkordb, "operations")
+    told = position(falkordb, "operations")
+    people(world, 3)
+    sync(database, falkordb, "operations")
+    assert told is not None
+    remember(falkordb, "operations", told)
+    cypher.write(falkordb.select_graph("operations"), "MATCH (n:Person) DELETE n")
+    done = sync(database, falkordb, "operations")
+    assert done.rebuilt.startswith("FalkorDB lost what it had")
+    assert same(world, falkordb)
+
+
+def test_a_slot_that_is_gone_makes_every_graph_anew(world: World, falkordb: FalkorDB, database: str) -> None:
+    sync(database, falkordb, "operations")
+    slot.drop(world.pg)
+    people(world, 3)  # on no log that anybody reads
+    done = sync(database, falkordb, "operations")
+    assert "is gone" in done.rebuilt
+    assert same(world, falkordb)
+    assert sync(database, falkordb, "operations").rebuilt == ""
+
+
+def test_a_graph_from_another_history_is_made_anew(world: World, falkordb: FalkorDB, database: str) -> None:
+    sync(database, falkordb, "operations")
+    remember(falkordb, "operations", Lsn.parse("FFFFFFF/0"))
+    assert "another server" in sync(database, falkordb, "operations").rebuilt
+
+
+def test_a_truncated_table_makes_the_graph_anew(world: World, falkordb: FalkorDB, database: str) -> None:
+    people(world, 3)
+    sync(database, falkordb, "operations")
+    world.pg.execute("truncate unified.entities")
+    assert "emptied" in sync(database, falkordb, "operations").rebuilt
+    assert counts(falkordb.select_graph("operations"))["labels"] == {}
+
+
+def test_what_agents_wrote_survives_when_memory_is_made_anew(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add("unified.agent_sessions", name="s")
+    sync(database, falkordb, "agent_memory")
+    cypher.write(falkordb.select_graph("agent_memory"), "CREATE (:Thought {name: 'mine'})")
+    falkordb.connection.hdel("sonik:positions", "agent_memory")
+    world.add("unified.agent_sessions", name="t")
+    monkeypatch.setattr(bulk, "rebuild", lambda *_: pytest.fail("swapped"))
+    assert sync(database, falkordb, "agent_memory").rebuilt != ""
+    found = counts(falkordb.select_graph("agent_memory"))["labels"]
+    assert found == {"Session": 2, "Thought": 1}
+    assert same(world, falkordb, "agent_memory")
+
+
+def test_a_transaction_that_is_open_meanwhile_comes_later(world: World, falkordb: FalkorDB, database: str) -> None:
+    with psycopg.connect(database) as other:
+        other.execute("insert into unified.entities (entity_type, name) values ('person', 'slow')")
+        people(world, 1)
+    sync(database, falkordb, "operations")
+    with psycopg.connect(database) as other:
+        other.execute("insert into unified.entities (entity_type, name) values ('person', 'slower')")
+        people(world, 1)
+        sync(database, falkordb, "operations")
+        other.commit()
+    sync(database, falkordb, "operations")
+    assert counts(falkordb.select_graph("operations"))["labels"] == {"Person": 4}
