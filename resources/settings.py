@@ -23,10 +23,14 @@ class Settings:
     home: Path
     exports: Path
     code_root: Path
-    postgres_url: str | None = None
-    dagster_postgres_url: str | None = None
-    falkordb_url: str | None = None
-    redis_url: str | None = None
+    # What may hold a password is not shown where settings are printed.
+    postgres_url: str | None = field(default=None, repr=False)
+    dagster_postgres_url: str | None = field(default=None, repr=False)
+    falkordb_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    falkordb_password: str | None = field(default=None, repr=False)
+    falkordb_agent_password: str | None = field(default=None, repr=False)
+    falkordb_reader_password: str | None = field(default=None, repr=False)
     lancedb_uri: str = ""
     lake_uri: str = ""
     embedder: str = "minilm"
@@ -35,7 +39,7 @@ class Settings:
     twenty_url: str | None = None
     twenty_api_key: str | None = field(default=None, repr=False)
     twenty_webhook_secret: str | None = field(default=None, repr=False)
-    mongo_url: str | None = field(default=None, repr=False)  # holds the password
+    mongo_url: str | None = field(default=None, repr=False)
     mongo_database: str | None = None
     landing_uri: str | None = None
     kafka_servers: str | None = None
@@ -59,6 +63,9 @@ class Settings:
             dagster_postgres_url=env.get("SONIK_DAGSTER_POSTGRES_URL") or None,
             falkordb_url=env.get("SONIK_FALKORDB_URL") or None,
             redis_url=env.get("SONIK_REDIS_URL") or None,
+            falkordb_password=env.get("SONIK_FALKORDB_PASSWORD") or None,
+            falkordb_agent_password=env.get("SONIK_FALKORDB_AGENT_PASSWORD") or None,
+            falkordb_reader_password=env.get("SONIK_FALKORDB_READER_PASSWORD") or None,
             lancedb_uri=env.get("SONIK_LANCEDB_URI") or str(home / "lancedb"),
             lake_uri=env.get("SONIK_LAKE_URI") or str(home / "lake"),
             embedder=env.get("SONIK_EMBEDDER") or "minilm",

@@ -16,6 +16,7 @@ from resources.errors import SonikError
 
 if TYPE_CHECKING:
     import psycopg
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 UNDER_WAY = [Status.QUEUED, Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING]
 RETRY_SECONDS = 600
@@ -65,7 +66,7 @@ def held_back(context: dg.SensorEvaluationContext) -> str:
     return f"held back: {', '.join(failed[:3])} failed; see its result, and run the stage again" if failed else ""
 
 
-def _gates(assets: dg.AssetGraph, key: dg.AssetCheckKey) -> bool:
+def _gates(assets: "AssetGraph", key: dg.AssetCheckKey) -> bool:
     groups = ("identity", "staging", "unified")
     return bool(assets.get_check_spec(key).blocking) and assets.get(key.asset_key).group_name in groups
 

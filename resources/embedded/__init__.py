@@ -4,6 +4,26 @@ Stages ask `endpoints()` where a server is and never learn whether it is embedde
 Clients are in `resources.stores`; how people see all this is in `sonik_assets.cli.servers`.
 """
 
-from resources.embedded.servers import Endpoints, ServerStatus, delete, down, endpoints, status, up
+from resources.embedded.servers import (
+    Endpoints,
+    ServerStatus,
+    delete,
+    down,
+    endpoints,
+    falkordb_url_for,
+    isolation,
+    status,
+    up,
+)
 
-__all__ = ["Endpoints", "ServerStatus", "delete", "down", "endpoints", "status", "up"]
+__all__ = [
+    "Endpoints",
+    "ServerStatus",
+    "delete",
+    "down",
+    "endpoints",
+    "falkordb_url_for",
+    "isolation",
+    "status",
+    "up",
+]

@@ -1,4 +1,4 @@
-"""Pure functions on server URLs: build one for a socket, change its database, hide its password."""
+"""Pure functions on server URLs: build one for a socket, change its database or its user, hide its password."""
 
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -9,6 +9,8 @@ from psycopg.conninfo import conninfo_to_dict
 from resources.errors import TerminalError
 
 REDACTED = "***"
+ENCODE = "percent-encode special characters in its password"
+REDIS_FORM = f"begin it with redis://, rediss:// or unix://, and {ENCODE}"
 
 
 def for_postgres_socket(folder: Path, database: str) -> str:
@@ -19,6 +21,20 @@ def for_postgres_socket(folder: Path, database: str) -> str:
 def for_redis_socket(socket: Path) -> str:
     """Return the URL that redis-py and falkordb-py take for a Unix socket."""
     return f"unix://{quote(str(socket))}"
+
+
+def as_user(url: str, user: str, password: str) -> str:
+    """Return the Redis URL with another login, whichever way it names its own."""
+    bare = without_user(url)
+    return bare.replace("://", f"://{quote(user, safe='')}:{quote(password, safe='')}@", 1)
+
+
+def without_user(url: str) -> str:
+    """Return the Redis URL without a login."""
+    parts = urlsplit(url)
+    pairs = [pair for pair in parts.query.split("&") if pair.partition("=")[0] not in ("username", "password")]
+    query = f"?{'&'.join(pairs)}" if any(pairs) else ""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{query}"
 
 
 def with_database(url: str, database: str) -> str:
@@ -46,8 +62,7 @@ def for_libpq(url: str) -> str:
         conninfo_to_dict(plain)
         urlsplit(plain)
     except (ProgrammingError, ValueError) as error:
-        fix = "percent-encode special characters in its password"
-        raise TerminalError(f"the PostgreSQL URL {redacted(url)} cannot be read: {fix}") from error
+        raise TerminalError(f"the PostgreSQL URL {redacted(url)} cannot be read: {ENCODE}") from error
     return plain
 
 

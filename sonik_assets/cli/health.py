@@ -27,9 +27,9 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Run every check; one that breaks is a finding too."""
     findings = [_python(), _disk(settings), _socket_length(settings), _manifest(), _weights(settings)]
-    findings += _servers(settings)
+    findings += [*_servers(settings), _graph_users(settings)]
     findings += [_asked(settings, *question) for question in POSTGRES_QUESTIONS]
-    return findings + _circuits(settings)
+    return [*findings, _change_feed(settings), *_circuits(settings)]
 
 
 def _python() -> Finding:
@@ -76,6 +76,16 @@ def _servers(settings: Settings) -> list[Finding]:
     ]
 
 
+def _graph_users(settings: Settings) -> Finding:
+    try:
+        wrong = embedded.isolation(settings)
+    except SonikError as error:
+        return Finding("graph users", ok=False, found=str(error), fix="run `sonik up`")
+    given = "; for a server given by URL set SONIK_FALKORDB_AGENT_PASSWORD and SONIK_FALKORDB_READER_PASSWORD first"
+    fix = "run `sonik up`" + (given if settings.falkordb_url else "")
+    return Finding("graph users", not wrong, "; ".join(wrong) or "each does what it may, and no more", fix)
+
+
 POSTGRES_QUESTIONS: tuple[tuple[str, str, Callable[[str], bool], str], ...] = (
     (
         "wal_level",
@@ -102,6 +112,36 @@ def _asked(settings: Settings, name: str, question: str, good: Callable[[str], b
         return Finding(name, ok=False, found=str(error), fix="start PostgreSQL first")
     found = str(row[0]) if row else "no answer"
     return Finding(name, good(found), found, fix)
+
+
+def _change_feed(settings: Settings) -> Finding:
+    """Tell how much of the log the slot keeps, and which store is furthest behind."""
+    import psycopg
+
+    from resources.stores import postgres
+    from sonik_assets.changes import slot
+
+    try:
+        with postgres.connect(embedded.endpoints(settings).postgres, timeout_seconds=5) as connection:
+            state = slot.state(connection)
+            last = connection.execute(_FURTHEST_BEHIND).fetchone() or ("no store", 0)
+    except SonikError as error:
+        return Finding("change feed", ok=False, found=str(error), fix="start PostgreSQL first")
+    except psycopg.errors.UndefinedTable:
+        return Finding("change feed", ok=True, found="nothing has run yet", fix="")
+    if not state.exists:
+        return Finding("change feed", ok=last[0] == "no store", found="there is no slot", fix="run `sonik run`")
+    kept = f"{state.retained / 1e6:.0f} MB of the log are kept (limit {state.limit})"
+    kept += f"; {last[0]} is {last[1] / 1e6:.0f} MB back"
+    ok = not state.lost and (state.safe is None or state.retained < state.safe)
+    return Finding(
+        "change feed", ok, "it is lost" if state.lost else kept, "run `sonik run`: stores catch up, or are made anew"
+    )
+
+
+_FURTHEST_BEHIND = """
+select store, pg_wal_lsn_diff(pg_current_wal_lsn(), lsn)::float8 from ops.store_acks order by lsn, store limit 1
+"""
 
 
 def _circuits(settings: Settings) -> list[Finding]:

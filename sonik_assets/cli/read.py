@@ -6,6 +6,7 @@ person reads, so without ids, which no row of a table has room for.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
     from resources.embedded import Endpoints
+    from sonik_assets.serving.asking import Answer
+    from sonik_assets.serving.catalogue import Query
     from sonik_assets.serving.events import Near
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 MOST = 1000
 Limit = Annotated[int, typer.Option(help="At most so many rows.", min=1, max=MOST)]
+AsScope = Annotated[str, typer.Option("--scope", help="For whom: staff, agent or an organization's uuid.")]
 RECORDS_SHOWN = 15
 LEADING = ("entity_type", "id", "canonical_id", "canonical_scheme", "claim_status", "claimed_by", "category", "genres")
 """The attributes of an entity that are shown first; times are shown last, the others by name, places together."""
@@ -175,17 +179,21 @@ def _hit(row: dict[str, Any]) -> dict[str, Any]:
 def path(
     start: Annotated[str, typer.Argument(metavar="FROM", help="An id or a name.")],
     end: Annotated[str, typer.Argument(metavar="TO", help="An id or a name.")],
+    half_life: Annotated[str, typer.Option(help="After so many days a tie counts half.")] = "never",
+    scope: AsScope = "staff",
     *,
     as_json: Json = False,
 ) -> None:
-    """Show the shortest connection between two entities, and why each step holds."""
-    rows = _ask("warm_introduction", {"from": start, "to": end})
+    """Show the shortest connection between two entities, the strongest of several, and why each step holds."""
+    answer = _ask("warm_introduction", {"from": start, "to": end, "half_life_days": half_life}, scope)
+    rows = answer.rows
     if as_json:
         show.as_json(rows)
         return
     empty = f"no connection of at most six steps from {start!r} to {end!r}; try a venue or an organizer instead"
     steps = [_part(row, "why", "type", "weight", "source") for row in rows]
     show.table(f"{start} to {end}: {len(rows)} steps", steps, empty=empty, wrap={"why"}, spare={"source"})
+    _noted(answer)
 
 
 def leads(limit: Limit = 20, *, as_json: Json = False) -> None:
@@ -204,6 +212,7 @@ def leads(limit: Limit = 20, *, as_json: Json = False) -> None:
 def query(
     name: Annotated[str, typer.Argument(help="A query's name; without it they are listed.")] = "",
     param: Annotated[list[str] | None, typer.Option(help="name=value; a thing by its id or name.")] = None,
+    scope: AsScope = "staff",
     *,
     as_json: Json = False,
 ) -> None:
@@ -212,12 +221,13 @@ def query(
         _list_queries(as_json=as_json)
         return
     given = dict(_parameter(text) for text in param or [])
-    rows = _ask(name, given)
+    answer = _ask(name, given, scope)
     if as_json:
-        show.as_json(rows)
+        show.as_json(answer.rows)
         return
-    shown = [{key: value for key, value in row.items() if key != "id"} for row in rows]
+    shown = [{key: value for key, value in row.items() if key not in ("id", "sampled")} for row in answer.rows]
     show.table(name, shown, empty="no rows; try another parameter, or `sonik query`")
+    _noted(answer)
 
 
 def _list_queries(*, as_json: bool) -> None:
@@ -226,11 +236,20 @@ def _list_queries(*, as_json: bool) -> None:
     queries = catalogue().values()
     if as_json:
         fields = ("name", "graph", "answers", "example")
-        show.as_json([{field: getattr(each, field) for field in fields} for each in queries])
+        show.as_json([{field: getattr(each, field) for field in fields} | _told(each) for each in queries])
         return
     # No table: an example is there to be copied, whole.
     for each in queries:
         print(f"{each.name} ({each.graph})\n  {each.answers}\n  $ {each.example}\n")
+
+
+def _told(each: "Query") -> dict[str, Any]:
+    return {"scopes": sorted(each.scopes), "params": [asdict(param) for param in each.params]}
+
+
+def _noted(answer: "Answer") -> None:
+    for note in answer.notes:
+        print(f"note: {note}")
 
 
 def _parameter(text: str) -> tuple[str, str]:
@@ -240,11 +259,12 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _ask(name: str, given: dict[str, str]) -> list[dict[str, Any]]:
+def _ask(name: str, given: dict[str, str], scope: str) -> "Answer":
     from sonik_assets.serving import graph
+    from sonik_assets.serving.scope import parse
 
     with postgres() as pg:
-        return graph.query(pg, _falkordb(), name, given)
+        return graph.query(pg, _falkordb(), name, given, parse(scope))
 
 
 @contextmanager

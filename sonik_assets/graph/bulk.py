@@ -34,6 +34,9 @@ _POINT = """
 MATCH (n:{}) WHERE n.latitude IS NOT NULL AND n.longitude IS NOT NULL
 SET n.location = point({{latitude: n.latitude, longitude: n.longitude}})
 """
+_NOWHERE = """
+MATCH (n:{}) WHERE abs(n.latitude) > 90 OR abs(n.longitude) > 180 RETURN n.id, n.latitude, n.longitude LIMIT 1
+"""
 _MISSING_ENDS = "create temporary table missing_ends (edge_id uuid, from_id uuid, to_id uuid)"
 _WAIT = """
 insert into ops.waiting_edges (graph, edge_id, from_id, to_id)
@@ -199,9 +202,18 @@ def _finish(client: "FalkorDB", shadow: str, done: Loaded) -> None:
     graph = prepare(client, shadow, [label.name for label in labels])
     for label in labels:
         if label.has_point:
-            cypher.write(graph, _POINT.format(label.name))
+            _place(graph, label.name)
     _compare(graph, {f"(e:{label.name})": done.labels[label.name] for label in labels})
     _compare(graph, {f"()-[e:{edge.name}]->()": done.types[edge.name] for edge in schema.edge_types_of(done.graph)})
+
+
+def _place(graph: "Graph", label: str) -> None:
+    for id, latitude, longitude in cypher.read(graph, _NOWHERE.format(label)):
+        raise TerminalError(
+            f"graph {graph.name}: {label} {id}: latitude {latitude}, longitude {longitude} is no place on earth;"
+            " correct that record and run again"
+        )
+    cypher.write(graph, _POINT.format(label))
 
 
 def _compare(graph: "Graph", expected: dict[str, int]) -> None:

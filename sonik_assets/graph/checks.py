@@ -100,7 +100,7 @@ def change_feed_is_read(stores: Stores) -> dg.AssetCheckResult:
             "stores": dg.MetadataValue.md(
                 "\n".join(["| store | at | since |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in acks)])
             ),
-            "next": "materialize the store that is furthest behind; delete the row (ops.store_acks) of one that is gone",
+            "next": "materialize the store furthest behind; delete the row (ops.store_acks) of one that is gone",
         },
     )
 

@@ -93,6 +93,7 @@ def _follow(pg: "Connection[Any]", client: "FalkorDB", done: Synced, size: int) 
     place = acks.acknowledged(pg, store)
     if place is None:
         return False
+    written = False  # since the last position: a large transaction comes in several batches, its end with the last
     for batch in feed.read(pg, place.lsn, schema.tables_of(done.graph), size):
         if batch.rebuild:
             return False
@@ -101,17 +102,13 @@ def _follow(pg: "Connection[Any]", client: "FalkorDB", done: Synced, size: int) 
             done.applied.add(apply(pg, graph, done.graph, touched(done.graph, batch)))
             done.changed += sum(map(len, batch.keys.values()))
             done.batches += 1
+            written = True
         if batch.end is not None:
-            _acknowledge(pg, client, done.graph, batch)
+            if written:
+                remember(client, done.graph, batch.end)
+            acks.acknowledge(pg, store, batch.end, applied=written)
+            written = False
     return True
-
-
-def _acknowledge(pg: "Connection[Any]", client: "FalkorDB", name: str, batch: "Batch") -> None:
-    if batch.end is None:
-        return
-    if batch.keys:
-        remember(client, name, batch.end)
-    acks.acknowledge(pg, store_of(name), batch.end, applied=bool(batch.keys))
 
 
 def touched(name: str, batch: "Batch") -> Touched:

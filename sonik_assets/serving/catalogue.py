@@ -1,7 +1,8 @@
 """The catalogue of named graph queries: one `queries/<name>.cypher` each, described by its comment header.
 
-Header lines are `// key: value`; a parameter is `// param: <name> <kind> [= default] — <meaning>`, where
-kind is `text`, `int` or a thing that may be given by name (`venue`, `event`, `entity`, `feature`, ...).
+Header lines are `// key: value`. A parameter is `// param: <name> <kind> [= default] — <meaning>`, where kind is
+`text`, `int(least..most)`, `half_life`, or a thing that may be given by name (`venue`, `event`, `entity`, ...).
+`scope` names who may ask and, after a dash, why the others may not. How a query is run is not here (`graph.py`).
 """
 
 import re
@@ -11,33 +12,57 @@ from functools import cache
 from pathlib import Path
 
 from resources.errors import TerminalError
+from sonik_assets.serving import decay
 
 FOLDER = Path(__file__).parent / "queries"
 HEADER = re.compile(r"^// (\w+): (.*)$", re.MULTILINE)
-PARAM = re.compile(r"^(?P<name>\w+) (?P<kind>\w+)(?: = (?P<default>\S+))? — (?P<meaning>.+)$")
+PARAM = re.compile(
+    r"^(?P<name>\w+) (?P<kind>\w+)(?:\((?P<least>\d+)\.\.(?P<most>\d+)\))?(?: = (?P<default>\S+))? — (?P<meaning>.+)$"
+)
+SCOPES = ("staff", "agent", "organizer")
+REACHES = ("hops", "search", "whole")
+TIMEOUT_MS = {"hops": 1_000, "search": 2_000, "whole": 20_000}
+"""The server's limit for each statement of a query, by how far the query reaches."""
 
 
 @dataclass(frozen=True)
 class Param:
-    """One parameter of a query; without a default it must be given."""
+    """One parameter of a query; without a default it must be given. `least` and `most` are an int's bounds."""
 
     name: str
     kind: str
     default: str | None
     meaning: str
+    least: int | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)
 class Query:
-    """A named query. `runner` says who runs it: `plain` sends it once, as it is."""
+    """A named query.
+
+    `reach`: `hops` around one thing, a `search` along edges, or the `whole` graph. `runner` says who runs it: `plain`
+    sends it once, as it is. `ids`: columns that hold the id of something, with its kind. `sampled`: what is only
+    sampled, in a row whose column `sampled` is true.
+    """
 
     name: str
     graph: str
     answers: str
     example: str
     params: tuple[Param, ...]
+    scopes: frozenset[str]
+    closed: str
+    reach: str
     runner: str
+    ids: Mapping[str, str]
+    sampled: str
     text: str
+
+    @property
+    def timeout_ms(self) -> int:
+        """Return the server's limit for one statement."""
+        return TIMEOUT_MS[self.reach]
 
     def arguments(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return a text for every parameter; raises TerminalError for a missing or unknown one."""
@@ -63,18 +88,43 @@ def named(name: str) -> Query:
 
 
 def parse(name: str, text: str) -> Query:
-    """Read a query file; raises TerminalError if its header is incomplete."""
+    """Read a query file; raises TerminalError if its header is incomplete or its scopes are not told."""
     pairs = HEADER.findall(text)
     heads = dict(pairs)
     params = [PARAM.match(value) for key, value in pairs if key == "param"]
-    if not {"answers", "graph", "example"} <= heads.keys() or not all(params):
-        raise TerminalError(f"query file {name}.cypher: the header needs answers, graph, example and readable params")
-    return Query(
+    if not {"answers", "graph", "example", "scope", "reach"} <= heads.keys() or not all(params):
+        raise TerminalError(
+            f"query file {name}.cypher: the header needs answers, graph, scope, reach, example and readable params"
+        )
+    names, _, closed = heads["scope"].partition(" — ")
+    query = Query(
         name=name,
         graph=heads["graph"],
         answers=heads["answers"],
         example=heads["example"],
-        params=tuple(Param(**found.groupdict()) for found in params if found),
+        params=tuple(_param(found) for found in params if found),
+        scopes=frozenset(names.split(", ")),
+        closed=closed,
+        reach=heads["reach"],
         runner=heads.get("runner", "plain"),
-        text="\n".join(line for line in text.splitlines() if not line.startswith("//")),
+        ids=dict(value.split() for key, value in pairs if key == "id"),
+        sampled=heads.get("sampled", ""),
+        text=decay.expand("\n".join(line for line in text.splitlines() if not line.startswith("//"))),
     )
+    _judge(query)
+    return query
+
+
+def _param(found: "re.Match[str]") -> Param:
+    least, most = (int(found[side]) if found[side] else None for side in ("least", "most"))
+    return Param(found["name"], found["kind"], found["default"], found["meaning"], least, most)
+
+
+def _judge(query: Query) -> None:
+    """Refuse a file that would be open to somebody without saying how."""
+    if not query.scopes <= set(SCOPES) or (query.scopes < set(SCOPES) and not query.closed):
+        raise TerminalError(f"query file {query.name}.cypher: scope names {SCOPES}, and says why for who is left out")
+    if "organizer" in query.scopes and "$own" not in query.text:
+        raise TerminalError(f"query file {query.name}.cypher: an organizer may only ask of the events in $own")
+    if query.reach not in REACHES:
+        raise TerminalError(f"query file {query.name}.cypher: reach is one of {REACHES}")

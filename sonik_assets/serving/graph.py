@@ -1,38 +1,124 @@
-"""Answers the catalogued graph queries: names become ids, parameters are bound, nothing can be written."""
+"""Answers the catalogued graph queries: names become ids, parameters are bound, the scope holds, nothing is written."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from resources.errors import TerminalError
-from sonik_assets.graph import cypher
-from sonik_assets.serving.catalogue import Query, named
-from sonik_assets.serving.entities import find
-from sonik_assets.serving.paths import shortest_path
+from sonik_assets.serving import graph_scope
+from sonik_assets.serving.asking import Answer, Asking
+from sonik_assets.serving.catalogue import Param, Query, named
+from sonik_assets.serving.entities import ENTITY_KINDS
+from sonik_assets.serving.scope import Scope
 
 if TYPE_CHECKING:
     from falkordb import FalkorDB
     from psycopg import Connection
 
-TIMEOUT_MS = 5_000
+THINGS = ("entity", "feature", *ENTITY_KINDS)
+"""Kinds of parameters that may be given by name."""
+NEVER = "never"
 
 
-def query(pg: "Connection[Any]", client: "FalkorDB", name: str, given: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Run a catalogued query and return its rows; raises TerminalError for a wrong name or parameter."""
+def query(
+    pg: "Connection[Any]",
+    client: "FalkorDB",
+    name: str,
+    given: Mapping[str, str],
+    scope: Scope,
+    *,
+    now_ms: int | None = None,
+) -> Answer:
+    """Run a catalogued query for a scope; `now_ms` is the moment that ages are counted from.
+
+    Raises TerminalError for a wrong name or parameter and for who may not ask it, TransientError past the time limit.
+    """
     asked = named(name)
-    arguments = asked.arguments(given)
-    if asked.runner == "shortest_path":
-        start, end = (find(pg, arguments[side]) for side in ("from", "to"))
-        return shortest_path(client.select_graph(asked.graph), asked.text, start, end)
-    bound = {param.name: _value(pg, asked, param.kind, arguments[param.name]) for param in asked.params}
-    return cypher.columns(client.select_graph(asked.graph), asked.text, timeout_ms=TIMEOUT_MS, **bound)
+    graph_scope.admit(asked, scope)
+    return run(asking(pg, client, asked, asked.arguments(given), scope, now_ms=now_ms))
 
 
-def _value(pg: "Connection[Any]", asked: Query, kind: str, text: str) -> str | int:
-    if kind == "text":
+def asking(
+    pg: "Connection[Any]",
+    client: "FalkorDB",
+    asked: Query,
+    arguments: Mapping[str, str],
+    scope: Scope,
+    *,
+    now_ms: int | None = None,
+) -> Asking:
+    """Return the question with its arguments bound."""
+    wanted = {param.name: (param.kind, arguments[param.name]) for param in asked.params if param.kind in THINGS}
+    plain = {
+        param.name: _value(asked, param, arguments[param.name]) for param in asked.params if param.name not in wanted
+    }
+    things = graph_scope.resolve(pg, scope, wanted)
+    bound = {
+        **plain,
+        **{name: thing.id for name, thing in things.items()},
+        "now_ms": time.time_ns() // 1_000_000 if now_ms is None else now_ms,
+    }
+    if "$own" in asked.text:
+        bound["own"] = graph_scope.own_events(pg, scope)
+    return Asking(pg, client, scope, asked, things, bound)
+
+
+def run(asked: Asking) -> Answer:
+    """Send what was asked, and keep of the answer what the scope may see."""
+    answer = RUNNERS[asked.query.runner](asked)
+    return Answer(graph_scope.kept(asked.pg, asked.scope, asked.query, answer.rows), answer.notes)
+
+
+def _plain(asked: Asking) -> Answer:
+    rows = asked.rows()
+    sampled = any(row.get("sampled") for row in rows)
+    return Answer(rows, (asked.query.sampled,) if sampled else ())
+
+
+@dataclass(frozen=True)
+class _Later:
+    """A function of a module that is imported when it is first called."""
+
+    module: str
+    function: str
+
+    def __call__(self, asked: Asking) -> Answer:
+        found: Answer = getattr(import_module(f"sonik_assets.serving.{self.module}"), self.function)(asked)
+        return found
+
+
+RUNNERS: dict[str, Callable[[Asking], Answer]] = {
+    "plain": _plain,
+    "warm_introduction": _Later("paths", "warm_introduction"),
+    "lead_paths": _Later("paths", "lead_paths"),
+    "influencers": _Later("whole_graph", "influencers"),
+    "communities": _Later("whole_graph", "communities"),
+    "spread": _Later("spread", "spread"),
+    "touched": _Later("across", "touched"),
+}
+
+
+def _value(asked: Query, param: Param, text: str) -> object:
+    if param.kind == "text":
         return text
-    if kind != "int":
-        return find(pg, text, kind).id
+    if param.kind == "half_life":
+        return None if text == NEVER else _days(asked, text)
     try:
-        return int(text)
+        number = int(text)
     except ValueError:
         raise TerminalError(f"query {asked.name}: {text!r} is no whole number; try: {asked.example}") from None
+    if param.least is not None and param.most is not None and not param.least <= number <= param.most:
+        raise TerminalError(f"query {asked.name}: {param.name} is from {param.least} to {param.most}, not {number}")
+    return number
+
+
+def _days(asked: Query, text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days < 1e6:
+        raise TerminalError(f"query {asked.name}: {text!r} is no half-life: give days above 0, or {NEVER}")
+    return days

@@ -122,6 +122,13 @@ def test_an_id_twice_is_refused_and_the_old_graph_stays(many: World, falkordb: F
     assert (position(falkordb), "operations:next" in falkordb.list_graphs()) == ("0/1", False)
 
 
+def test_a_place_that_is_nowhere_is_refused_by_name(world: World, falkordb: FalkorDB) -> None:
+    world.entity("Venue", "Half", latitude=-9.0)
+    venue = world.entity("Venue", "Moon", latitude=-34.5, longitude=380.0)
+    with pytest.raises(TerminalError, match=f"Venue {venue}: latitude -34.5, longitude 380.* is no place on earth"):
+        rebuild(world, falkordb)
+
+
 @pytest.mark.parametrize("call", range(1, 16, 3))
 def test_a_load_that_dies_leaves_the_old_graph(
     many: World, falkordb: FalkorDB, small: None, monkeypatch: pytest.MonkeyPatch, call: int

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resources import embedded
+from resources.embedded.urls import as_user
 from resources.errors import TerminalError
 from resources.settings import Settings
 from resources.stores import redis as redis_store
@@ -93,9 +94,8 @@ def test_a_cache_that_fails_midway_is_a_miss(furnished: Settings, monkeypatch: p
     want = search(furnished, "techno", cached=False)
     with redis_store.connect(embedded.endpoints(furnished).redis) as client:
         client.execute_command("ACL SETUSER half on >half ~* +ping +get -set")
-        path = embedded.endpoints(furnished).redis.removeprefix("unix://").partition("?")[0]
         try:
-            half = replace(furnished, redis_url=f"unix://half:half@{path}")
+            half = replace(furnished, redis_url=as_user(embedded.endpoints(furnished).redis, "half", "half"))
             assert search(half, "techno") == want
         finally:
             client.execute_command("ACL DELUSER half")

@@ -44,28 +44,22 @@ uses as (
 ),
 
 users as (
-    select feature_id, person_id, max(at) as at
+    select feature_id, person_id, min(at) as since, max(at) as at
     from uses
     where kind = 'feature_use' and person_id is not null
     group by feature_id, person_id
 ),
 
-buyers as (
-    select person_id, currency, sum(amount) as amount
-    from {{ ref('purchases') }}
-    where {{ is_paid('status') }} and person_id is not null and amount is not null
-    group by person_id, currency
-),
-
--- weight: the share of a currency's revenue that came from people who use the feature
+-- weight: the share of a currency's revenue that people paid once they had used the feature
 revenue as (
     select
         'Feature', u.feature_id, 'IMPACTS', 'Revenue', r.id,
-        greatest(0.0, least(1.0, sum(b.amount)::float8 / nullif(r.amount, 0))), max(u.at), 'engagement', 0.5::float8,
-        jsonb_build_object('users', count(*), 'amount', sum(b.amount))
+        greatest(0.0, least(1.0, sum(p.amount)::float8 / nullif(r.amount, 0))), max(u.at), 'engagement', 0.5::float8,
+        jsonb_build_object('users', count(distinct u.person_id), 'amount', sum(p.amount))
     from users as u
-    inner join buyers as b on u.person_id = b.person_id
-    inner join {{ ref('revenues') }} as r on b.currency = r.currency
+    inner join {{ ref('purchases') }} as p on u.person_id = p.person_id and p.at >= u.since
+    inner join {{ ref('revenues') }} as r on p.currency = r.currency
+    where {{ is_paid('p.status') }} and p.amount is not null
     group by u.feature_id, r.id, r.amount
 ),
 

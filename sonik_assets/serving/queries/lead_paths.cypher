@@ -1,14 +1,17 @@
-// answers: through whom an organizer can be reached: its own people, the managers of its artists, the owners of its venues
+// answers: who of those we know can lead to an organizer, over people, artists, venues and events, nearest first
 // graph: operations
+// scope: staff — a row names a person
+// reach: search
 // param: organizer organization — the organizer's name or id
+// param: hops int(1..6) = 4 — at most so many steps
+// param: half_life_days half_life = never — after so many days a tie counts half
+// param: limit int(1..100) = 20 — at most so many people
+// runner: lead_paths
 // example: sonik query lead_paths --param organizer="Producciones Neón"
-MATCH (person:Person)-[tie:WORKS_FOR|OWNS]->(firm:Organization {id: $organizer})
-RETURN person.name AS person, type(tie) AS tie, firm.name AS of, 0 AS events, person.id AS id
-UNION
-MATCH (:Organization {id: $organizer})<-[:PROMOTED_BY]-(event:Event)<-[:PERFORMS_AT]-(artist:Artist)
-MATCH (artist)<-[tie:MANAGES]-(person:Person)
-RETURN person.name AS person, type(tie) AS tie, artist.name AS of, count(DISTINCT event) AS events, person.id AS id
-UNION
-MATCH (:Organization {id: $organizer})<-[:PROMOTED_BY]-(event:Event)-[:HOSTED_BY]->(venue:Venue)
-MATCH (venue)<-[tie:OWNS|MANAGES]-(person:Person)
-RETURN person.name AS person, type(tie) AS tie, venue.name AS of, count(DISTINCT event) AS events, person.id AS id
+// One step: ties of work and referrals. Who went to the same concert is no lead.
+UNWIND $frontier AS number
+MATCH (node) WHERE ID(node) = number
+WITH node
+MATCH (node)-[:WORKS_FOR|OWNS|MANAGES|PROMOTED_BY|HOSTED_BY|PERFORMS_AT|REFERRED]-(neighbour)
+WITH node, neighbour LIMIT $most
+RETURN toJSON(collect(ID(node))) AS origins, toJSON(collect(ID(neighbour))) AS reached
