@@ -60,7 +60,7 @@ def run(days: tuple[str, str], on_step: OnStep, *, instance: dg.DagsterInstance)
 
     outcome = Outcome(run_id=str(uuid.uuid4()))
     job = defs.resolve_job_def("everything")
-    groups = _groups(defs)
+    groups = _groups(defs, {node.name for node in job.nodes})
     waiting = Counter(groups.values())
 
     def listen(entry: dg.EventLogEntry) -> None:
@@ -86,11 +86,11 @@ def run(days: tuple[str, str], on_step: OnStep, *, instance: dg.DagsterInstance)
     return outcome
 
 
-def _groups(defs: dg.Definitions) -> dict[str, str]:
-    """Return the stage of each step of the job, by the group of its assets."""
+def _groups(defs: dg.Definitions, steps: set[str]) -> dict[str, str]:
+    """Return the stage of each of the job's steps, by the group of its assets."""
     stages = {}
     for asset in defs.resolve_asset_graph().assets_defs:
-        if asset.is_executable and asset.keys:
+        if asset.is_executable and asset.keys and asset.node_def.name in steps:
             stages[asset.node_def.name] = asset.group_names_by_key[next(iter(asset.keys))]
     return stages
 

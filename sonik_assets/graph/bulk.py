@@ -17,6 +17,7 @@ from resources.errors import TerminalError, TransientError
 from resources.stores.postgres import connect
 from sonik_assets.graph import cypher, schema
 from sonik_assets.graph.bulk_read import EdgeRows, NodeRows, ahead, snapshot_rows
+from sonik_assets.graph.positions import POSITIONS, wait_for_disk
 from sonik_assets.graph.prepare import prepare
 
 if TYPE_CHECKING:
@@ -26,16 +27,10 @@ if TYPE_CHECKING:
 
     from sonik_assets.graph.node_numbers import NodeNumbers, Numbers
 
-POSITIONS = "sonik:positions"
-"""Redis hash in the graphs' server: graph name -> LSN up to which the graph holds the changes."""
-FSYNC_MS = 30_000
 
 _POINT = """
 MATCH (n:{}) WHERE n.latitude IS NOT NULL AND n.longitude IS NOT NULL
 SET n.location = point({{latitude: n.latitude, longitude: n.longitude}})
-"""
-_NOWHERE = """
-MATCH (n:{}) WHERE abs(n.latitude) > 90 OR abs(n.longitude) > 180 RETURN n.id, n.latitude, n.longitude LIMIT 1
 """
 _MISSING_ENDS = "create temporary table missing_ends (edge_id uuid, from_id uuid, to_id uuid)"
 _WAIT = """
@@ -202,18 +197,9 @@ def _finish(client: "FalkorDB", shadow: str, done: Loaded) -> None:
     graph = prepare(client, shadow, [label.name for label in labels])
     for label in labels:
         if label.has_point:
-            _place(graph, label.name)
+            cypher.write(graph, _POINT.format(label.name))
     _compare(graph, {f"(e:{label.name})": done.labels[label.name] for label in labels})
     _compare(graph, {f"()-[e:{edge.name}]->()": done.types[edge.name] for edge in schema.edge_types_of(done.graph)})
-
-
-def _place(graph: "Graph", label: str) -> None:
-    for id, latitude, longitude in cypher.read(graph, _NOWHERE.format(label)):
-        raise TerminalError(
-            f"graph {graph.name}: {label} {id}: latitude {latitude}, longitude {longitude} is no place on earth;"
-            " correct that record and run again"
-        )
-    cypher.write(graph, _POINT.format(label))
 
 
 def _compare(graph: "Graph", expected: dict[str, int]) -> None:
@@ -233,9 +219,7 @@ def _swap(client: "FalkorDB", shadow: str, graph: str, position: str) -> None:
             both.execute()
     except RedisError as error:
         raise TransientError(f"graph {graph}: it was loaded, but not swapped in: {error}; run again") from error
-    synced, _ = _command(client, graph, "WAITAOF", 1, 0, FSYNC_MS)
-    if not synced:
-        raise TransientError(f"graph {graph}: FalkorDB wrote nothing to disk for {FSYNC_MS // 1000} s; run again")
+    wait_for_disk(client, graph)
 
 
 def _command(client: "FalkorDB", graph: str, *arguments: Any) -> Any:

@@ -25,9 +25,7 @@ AHEAD = 2
 _SNAPSHOT = "set transaction isolation level repeatable read read only"
 # A uuid is 16 bytes, its text 36: the ends come as what they are found by.
 _NODES = "select *, uuid_send(id::uuid) as node_key from ({}) as d"
-_EDGES = (
-    "select id, row_hash, {}, uuid_send(from_id::uuid) as from_key, uuid_send(to_id::uuid) as to_key from ({}) as d"
-)
+_EDGES = "select id, row_hash, {}, uuid_send(from_id) as from_key, uuid_send(to_id) as to_key from ({}) as d"
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def _rows(connection: "Connection", graph: str) -> Iterator[Rows]:
     for edge in schema.edge_types_of(graph):
         names = ", ".join(f'"{each.name}"' for each in (*schema.COMMON, *edge.properties))
         for ends in edge.ends:
-            for rows in _tables(connection, _EDGES.format(names, desired.edges_sql(edge, ends))):
+            for rows in _tables(connection, _EDGES.format(names, desired.edges_sql(edge, ends, raw=True))):
                 yield EdgeRows(edge.name, ends, rows)
 
 

@@ -1,8 +1,9 @@
 """The SQL of the desired state: what each label and edge type should hold, from `unified.*`.
 
 A row is `id` (text), `row_hash` (bigint: of all that is written, so equal hashes need no write), for edges `from_id`
-and `to_id` (text), then one typed column a property. A row with a number that no graph can hold (not finite) is left
-out, and told by `refused_sql`. Names come from `schema.py` only. How rows become nodes and edges is not here.
+and `to_id` (text), then one typed column a property. A row with a number that no graph can hold (not finite, or no
+place on the globe) is left out, and told by `refused_sql`. Names come from `schema.py` only. How rows become nodes and
+edges is not here.
 """
 
 from collections.abc import Iterable
@@ -22,14 +23,17 @@ def nodes_sql(label: Label, *, some: bool = False) -> str:
     )
 
 
-def edges_sql(edge: EdgeType, ends: tuple[str, str], *, some: bool = False, whole: bool = False) -> str:
-    """Select the edges of a type between two labels; with `whole` those whose ends are there.
+def edges_sql(
+    edge: EdgeType, ends: tuple[str, str], *, some: bool = False, whole: bool = False, raw: bool = False
+) -> str:
+    """Select the edges of a type between two labels; with `whole` those whose ends are there, with `raw` ends as uuid.
 
     The labels are part of the hash: an entity that changes its label keeps its id, and its edges must follow.
     """
     properties = (*COMMON, *edge.properties)
+    both = "from_id, to_id" if raw else "from_id::text as from_id, to_id::text as to_id"
     return (
-        f"select id::text as id, {_hash()} as row_hash, from_id::text as from_id, to_id::text as to_id,"
+        f"select id::text as id, {_hash()} as row_hash, {both},"
         f" {_names(properties)} from (select id, from_label, from_id, to_label, to_id, {_columns(properties)}"
         f" from unified.{EDGES} where {_between(edge, ends)}{_some('and', some=some)}) as d"
         f" where {_finite(properties)}{_whole(ends) if whole else ''}"
@@ -37,16 +41,17 @@ def edges_sql(edge: EdgeType, ends: tuple[str, str], *, some: bool = False, whol
 
 
 def refused_sql(kind: Label | EdgeType) -> str:
-    """Select `id`, `column` and `value` of what cannot be in a graph: numbers that are not finite."""
+    """Select `id`, column and value of what cannot be in a graph: numbers not finite or, of places, off the globe."""
     if isinstance(kind, Label):
         properties, rows = kind.properties, f"unified.{kind.relation}"
     else:
         properties, rows = (*COMMON, *kind.properties), f"unified.{EDGES} where type = '{kind.name}'"
-    values = [f"('{each.name}', ({each.sql})::text)" for each in properties if each.type == "float8"]
-    pairs = ", ".join(values or ["('', '')"])
+    numbers = [each for each in properties if each.type == "float8"]
+    values = [f"('{each.name}', ({each.sql})::text, {_fits(f'({each.sql})::float8', each)})" for each in numbers]
+    pairs = ", ".join(values or ["('', '', true)"])
     return (
         f"select id::text, v.name, v.value from (select * from {rows}) as d"
-        f" cross join lateral (values {pairs}) as v (name, value) where v.value in ({_INFINITE})"
+        f" cross join lateral (values {pairs}) as v (name, value, fits) where not v.fits"
     )
 
 
@@ -79,8 +84,13 @@ def _between(edge: EdgeType, ends: tuple[str, str]) -> str:
 
 
 def _finite(properties: Iterable[Property]) -> str:
-    tests = [f'coalesce("{each.name}", 0) not in ({_INFINITE})' for each in properties if each.type == "float8"]
-    return " and ".join(tests) or "true"
+    return " and ".join(_fits(f'"{each.name}"', each) for each in properties if each.type == "float8") or "true"
+
+
+def _fits(column: str, each: Property) -> str:
+    if each.most is not None:
+        return f"coalesce(abs({column}), 0) <= {each.most}"  # NaN is above every number
+    return f"coalesce({column}, 0) not in ({_INFINITE})"
 
 
 def _whole(ends: tuple[str, str]) -> str:

@@ -14,11 +14,15 @@ EDGES = "relationships"
 
 @dataclass(frozen=True)
 class Property:
-    """A property: its name, the SQL that computes it, and the SQL type: text, bigint, float8, boolean or text[]."""
+    """A property: its name, the SQL that computes it, and the SQL type: text, bigint, float8, boolean or text[].
+
+    `most`: no number further from zero than that can be in a graph.
+    """
 
     name: str
     sql: str
     type: str = "text"
+    most: float | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def same(*columns: str, type: str = "text") -> tuple[Property, ...]:
 
 def moment(name: str, column: str | None = None) -> Property:
     """Return a timestamptz as whole milliseconds since 1970 UTC."""
-    return Property(name, f"(extract(epoch from {column or name}) * 1000)::bigint", "bigint")
+    return Property(name, f"(date_part('epoch', {column or name}) * 1000)::bigint", "bigint")
 
 
 def day(name: str, column: str | None = None) -> Property:
@@ -97,7 +101,8 @@ LABELS = (
             *_CLAIM,
             Property("capacity", "capacity", "bigint"),
             *same("address", "city", "country", "category"),
-            *same("latitude", "longitude", type="float8"),
+            Property("latitude", "latitude", "float8", most=90),
+            Property("longitude", "longitude", "float8", most=180),
         ),
         _ENTITY,
     ),

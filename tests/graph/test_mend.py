@@ -167,6 +167,8 @@ def test_a_number_that_no_graph_can_hold_is_left_out_and_named(world: World, fal
     mend(world.pg, falkordb, "operations")
     graph = falkordb.select_graph("operations")
     assert cypher.read(graph, "MATCH (t:Ticket) RETURN t.tier") == [["vip"]]
-    assert list(refused(world.pg, "operations")) == [("Ticket", odd, "price", "NaN")]
+    moon = world.entity("Venue", "Moon", latitude=-34.5, longitude=380.0)
+    names = [("Venue", moon, "longitude", "380"), ("Ticket", odd, "price", "NaN")]
+    assert list(refused(world.pg, "operations")) == names
     world.pg.execute("update unified.tickets set price = 1 where id = %s", [odd])
     assert mend(world.pg, falkordb, "operations")[1].upserted == {"Ticket": 1}
