@@ -8,15 +8,16 @@ graph is loaded anew, and what is replayed afterwards, is decided elsewhere.
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from resources.errors import TerminalError, TransientError
+from resources.prefetch import ahead
 from resources.stores.postgres import connect
 from sonik_assets.graph import cypher, schema
-from sonik_assets.graph.bulk_read import EdgeRows, NodeRows, ahead, snapshot_rows
+from sonik_assets.graph.bulk_read import EdgeRows, NodeRows, snapshot_rows
 from sonik_assets.graph.positions import POSITIONS, wait_for_disk
 from sonik_assets.graph.prepare import prepare
 
@@ -136,7 +137,7 @@ def _fill(sender: _Sender, pg: "Connection[Any]", postgres_url: str) -> None:
 
     keys: defaultdict[str, list[tuple[int, Numbers]]] = defaultdict(list)
     numbers: dict[str, NodeNumbers] = {}
-    with closing(ahead(snapshot_rows(postgres_url, sender.done.graph))) as batches:
+    with ahead(snapshot_rows(postgres_url, sender.done.graph)) as batches:
         for batch in _timed(batches, sender.done):
             if isinstance(batch, NodeRows):
                 first = sender.nodes(batch.label, batch.rows.drop_columns(["node_key"]))

@@ -3,11 +3,8 @@
 Which rows those are is in `desired.py`; where they go, in `bulk.py`.
 """
 
-from collections import deque
 from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from resources.errors import TransientError
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
 
 ROWS = 100_000
 """At most so many rows a batch: other graphs wait while the server takes one in."""
-AHEAD = 2
-"""Batches that are read while the server takes in another."""
 
 _SNAPSHOT = "set transaction isolation level repeatable read read only"
 # A uuid is 16 bytes, its text 36: the ends come as what they are found by.
@@ -82,16 +77,3 @@ def _tables(connection: "Connection", query: str) -> Iterator["pa.Table"]:
             size = -(-batch.num_rows // parts) if parts else 0
             for part in range(parts):
                 yield pa.Table.from_batches([batch.slice(part * size, size)])
-
-
-def ahead[T](items: Generator[T]) -> Generator[T]:
-    """Yield the items while a thread already gets the next ones; what fails there is raised here."""
-    pool = ThreadPoolExecutor(1, "bulk-read")
-    try:
-        coming = deque(pool.submit(tuple[T, ...], islice(items, 1)) for _ in range(AHEAD))
-        while got := coming.popleft().result():
-            coming.append(pool.submit(tuple[T, ...], islice(items, 1)))
-            yield from got
-    finally:
-        pool.shutdown(cancel_futures=True)
-        items.close()

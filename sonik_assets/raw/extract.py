@@ -17,11 +17,11 @@ from psycopg import sql
 from resources import sources
 from resources.errors import SonikError, TerminalError, TransientError
 from resources.memory import few_arenas
+from resources.prefetch import ahead
 from resources.settings import Settings
 from resources.sources import Request, Window, batches, kafka, landing
 from resources.sources.batches import Batch, State
 from resources.sources.catalogue import SourceTable
-from resources.sources.prefetch import ahead
 from resources.stores.objects import Objects
 from sonik_assets.raw import circuit, lake, marks, reconciliation, schema, state
 from sonik_assets.raw.load import Counts, load

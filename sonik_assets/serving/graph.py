@@ -50,9 +50,13 @@ def asking(
     now_ms: int | None = None,
 ) -> Asking:
     """Return the question with its arguments bound."""
+    if any("\0" in text for text in arguments.values()):
+        raise TerminalError(f"query {asked.name}: a parameter holds a NUL character; try: {asked.example}")
     wanted = {param.name: (param.kind, arguments[param.name]) for param in asked.params if param.kind in THINGS}
     plain = {
-        param.name: _value(asked, param, arguments[param.name]) for param in asked.params if param.name not in wanted
+        param.name: bound_value(asked, param, arguments[param.name])
+        for param in asked.params
+        if param.name not in wanted
     }
     things = graph_scope.resolve(pg, scope, wanted)
     bound = {
@@ -100,7 +104,8 @@ RUNNERS: dict[str, Callable[[Asking], Answer]] = {
 }
 
 
-def _value(asked: Query, param: Param, text: str) -> object:
+def bound_value(asked: Query, param: Param, text: str) -> object:
+    """Return what is sent for a parameter that names nothing; raises TerminalError for a text not of its kind."""
     if param.kind == "text":
         return text
     if param.kind == "half_life":

@@ -1,7 +1,7 @@
 """Answers that need all edges of a type: who brings the most others, and who belongs together. Arrays, not Cypher.
 
 FalkorDB's `algo.pageRank` takes one type, no weights and the edge's own direction, in which rank flows to who was
-referred; `algo.labelPropagation` takes no weights and needs 4 s for 75,000 people.
+referred; `algo.labelPropagation` needs 4 s for 75,000 people.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -202,18 +202,3 @@ def test_reading_fails_while_sending(
     with pytest.raises(TransientError, match="reading it from PostgreSQL failed"):
         rebuild(many, falkordb)
     assert falkordb.list_graphs() == []
-
-
-def test_what_is_read_ahead_ends_with_its_reader() -> None:
-    closed = threading.Event()
-
-    def numbers() -> Iterator[int]:
-        try:
-            yield from range(1_000)
-        finally:
-            closed.set()
-
-    source = bulk_read.ahead(numbers())  # type: ignore[arg-type]
-    assert [next(source) for _ in range(3)] == [0, 1, 2]
-    source.close()
-    assert closed.is_set()

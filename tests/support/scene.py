@@ -9,6 +9,7 @@ from falkordb import FalkorDB
 from psycopg.types.json import Jsonb
 
 from sonik_assets.graph.mend import mend
+from tests.support.protected import protect
 from tests.support.unified import World
 
 
@@ -45,6 +46,7 @@ def build(pg: psycopg.Connection[Any], client: FalkorDB) -> Scene:
         world.relate((labels[start], ids[start]), type, (labels[end], ids[end]), at=datetime.now(UTC))
     _knowledge(world)
     _marts(world, ids)
+    protect(pg)
     for graph in ("operations", "knowledge"):
         mend(pg, client, graph)
     return Scene(pg, client, ids)
