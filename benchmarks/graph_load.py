@@ -6,7 +6,6 @@ PostgreSQL, and the writing of its files is not counted.
 
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,7 @@ import psycopg
 from falkordb import FalkorDB
 
 from benchmarks.metrics import Metric
-from resources import embedded
 from resources.embedded.urls import with_database
-from resources.settings import Settings
 from resources.stores.falkordb import connect
 from sonik_assets.graph import desired, schema
 from sonik_assets.graph.bulk import Loaded, rebuild
@@ -65,32 +62,20 @@ from generate_series(1, %(rows)s) as i
 """
 
 
-def run(scale: int) -> list[Metric]:
-    """Measure in a home of its own, whose servers are gone afterwards."""
-    return list(load_metrics(scale))
-
-
-def load_metrics(scale: int) -> Iterator[Metric]:
-    """Yield what the load takes beside the yardstick, where its time goes, and what a reader of the graph waits."""
-    with tempfile.TemporaryDirectory(prefix="sonik-bench-") as folder:
-        Path(folder).chmod(0o755)  # the account that PostgreSQL runs as under root passes through
-        settings = Settings.from_env({"SONIK_HOME": f"{folder}/home"})
-        try:
-            servers = embedded.up(settings)
-            postgres = make(servers.postgres, NODES * scale)
-            client = connect(servers.falkordb)
-            theirs = _bulk_loader(postgres, servers.falkordb, Path(folder))
-            ours, done = _ours(postgres, client)
-            _same(client)
-            yield Metric("bulk_vs_bulk_loader", ours, "s", yardstick=theirs)
-            yield Metric("bulk_rows_per_second", done.rows / ours, "rows/s", yardstick=done.rows / theirs)
-            for step, seconds in done.seconds.items():
-                yield Metric(f"bulk_{step}_seconds", seconds, "s")
-            again, done = _ours(postgres, client)
-            yield Metric("bulk_again_seconds", again, "s", yardstick=ours)
-            yield Metric("bulk_swap_seconds_over_a_full_graph", done.seconds["swap"], "s")
-        finally:
-            embedded.delete(settings)
+def load_metrics(postgres: str, url: str, folder: Path) -> Iterator[Metric]:
+    """Yield what the load takes beside the yardstick, and where its time goes; the yardstick's graph is gone then."""
+    client = connect(url)
+    theirs = _bulk_loader(postgres, url, folder)
+    ours, done = _ours(postgres, client)
+    _same(client)
+    client.select_graph(YARDSTICK).delete()
+    yield Metric("bulk_vs_bulk_loader", ours, "s", yardstick=theirs)
+    yield Metric("bulk_rows_per_second", done.rows / ours, "rows/s", yardstick=done.rows / theirs)
+    for step, seconds in done.seconds.items():
+        yield Metric(f"bulk_{step}_seconds", seconds, "s")
+    again, done = _ours(postgres, client)
+    yield Metric("bulk_again_seconds", again, "s", yardstick=ours)
+    yield Metric("bulk_swap_seconds_over_a_full_graph", done.seconds["swap"], "s")
 
 
 def make(server: str, nodes: int) -> str:

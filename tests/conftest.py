@@ -59,7 +59,9 @@ def settings() -> Iterator[Settings]:
     home = Path(tempfile.mkdtemp(prefix="sonik-test-"))
     found = replace(Settings.from_env({"SONIK_HOME": str(home)}), lake_uri=str(home / "lake"))
     try:
-        embedded.up(found)
+        servers = embedded.up(found)
+        # Who waits for the disk need not wait for the second to be over.
+        falkordb_store.connect(servers.falkordb).connection.config_set("appendfsync", "always")
         yield found
     finally:
         embedded.delete(found)

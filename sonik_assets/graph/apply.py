@@ -10,10 +10,11 @@ judge, since PostgreSQL may already be ahead of it.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Generator, Iterable, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import batched
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import uuid4
 
 from resources.prefetch import ahead
 from sonik_assets.graph import cypher, schema
@@ -71,17 +72,20 @@ def apply(pg: "Connection[Any]", graph: "Graph", name: str, touched: Touched, *,
     done = Applied()
     with pg.transaction():
         pg.execute("set transaction isolation level repeatable read")
-        arrived: list[str] = []
-        for label in (each for each in schema.labels_of(name) if touched.nodes.get(each.name)):
-            ids = set(touched.nodes[label.name])
-            present = _upsert_nodes(pg, graph, label, uuids(ids), done, chunk)
-            # Before any edge is written: an entity that changed its label has its edges at the new node only.
-            gone = _delete_nodes(graph, label, ids.difference(present), done, chunk)
-            pg.execute(_LET_WAIT, {"graph": name, "types": _types(name), "ids": array(uuids(gone))})
-            arrived += present
-        edges = dict.fromkeys(_awaited(pg, name, arrived)) | dict(touched.edges)
-        if edges:
-            _settle_edges(pg, graph, name, edges, done, chunk)
+        # Edges are read while nodes are written.
+        with ahead(_edges_there(pg, name, list(touched.edges), chunk)) as edges:
+            arrived: list[str] = []
+            for label in (each for each in schema.labels_of(name) if touched.nodes.get(each.name)):
+                ids = set(touched.nodes[label.name])
+                present = _upsert_nodes(pg, graph, label, uuids(ids), done, chunk)
+                # Before any edge is written: an entity that changed its label has its edges at the new node only.
+                gone = _delete_nodes(graph, label, ids.difference(present), done, chunk)
+                pg.execute(_LET_WAIT, {"graph": name, "types": _types(name), "ids": array(uuids(gone))})
+                arrived += present
+            _settle_edges(pg, graph, name, touched.edges, edges, done, chunk)
+        if awaited := dict.fromkeys(id for id in _awaited(pg, name, arrived) if id not in touched.edges):
+            with ahead(_edges_there(pg, name, list(awaited), chunk)) as edges:
+                _settle_edges(pg, graph, name, awaited, edges, done, chunk)
     return done
 
 
@@ -112,44 +116,37 @@ def _delete_nodes(graph: "Graph", label: schema.Label, ids: Collection[str], don
 
 
 def _settle_edges(
-    pg: "Connection[Any]", graph: "Graph", name: str, edges: Mapping[str, Place | None], done: Applied, chunk: int
+    pg: "Connection[Any]",
+    graph: "Graph",
+    name: str,
+    edges: Mapping[str, Place | None],
+    there: Iterator["_Between | _Rows"],
+    done: Applied,
+    chunk: int,
 ) -> None:
     """Write the edges that are there, delete those that are not, or not where they were."""
-    found = _found(pg, name, list(edges))
-    here = {id: between for between, ids in found.items() for id in ids}
-    moved = {
-        id: place
-        for id, place in edges.items()
-        if place and here.get(id) != (place.type, place.from_label, place.to_label)
-    }
-    delete_edges(graph, moved, done, chunk)
     waiting: list[tuple[str, str, str]] = []
-    for (type, *ends), ids in found.items():
-        waiting += _upsert_edges(pg, graph, schema.EDGE[type], (ends[0], ends[1]), ids, done, chunk)
+    for found in there:
+        if isinstance(found, _Rows):
+            waiting += _upsert_edges(graph, found, done)
+            continue
+        here = {id: between for between, ids in found.ids.items() for id in ids}
+        moved = {id: at for id, at in edges.items() if at and here.get(id) != (at.type, at.from_label, at.to_label)}
+        delete_edges(graph, moved, done, chunk)
     pg.execute(_WAIT_NO_MORE, {"graph": name, "ids": array(edges)})
     columns = [list(column) for column in zip(*waiting, strict=True)] or [[], [], []]
     pg.execute(_WAIT, {"graph": name, "ids": columns[0], "starts": columns[1], "ends": columns[2]})
 
 
-def _upsert_edges(
-    pg: "Connection[Any]",
-    graph: "Graph",
-    edge: schema.EdgeType,
-    ends: tuple[str, str],
-    ids: list[str],
-    done: Applied,
-    chunk: int,
-) -> list[tuple[str, str, str]]:
+def _upsert_edges(graph: "Graph", found: "_Rows", done: Applied) -> list[tuple[str, str, str]]:
     """Write edges; return id and ends of those that miss an end in the graph."""
-    waiting: list[tuple[str, str, str]] = []
-    with ahead(_rows(pg, edge_literals_sql(edge, ends), ids, chunk)) as chunks:
-        for rows in chunks:
-            ((written,),) = cypher.write(graph, edge_upsert(edge.name, ends), rows=_list(row[1] for row in rows))
-            if written < len(rows):
-                held = _connected(graph, ends, rows)
-                waiting += [(id, start, end) for id, _, start, end in rows if id not in held]
-            done.upserted[edge.name] += written
-    done.waiting[edge.name] += len(waiting)
+    rows, type, waiting = found.rows, found.type, list[tuple[str, str, str]]()
+    ((written,),) = cypher.write(graph, edge_upsert(type, found.ends), rows=_list(row[1] for row in rows))
+    if written < len(rows):
+        held = _connected(graph, found.ends, rows)
+        waiting = [(id, start, end) for id, _, start, end in rows if id not in held]
+    done.upserted[type] += written
+    done.waiting[type] += len(waiting)
     return waiting
 
 
@@ -187,11 +184,31 @@ def delete_edges(graph: "Graph", places: Mapping[str, Place], done: Applied, chu
             done.deleted[type] += deleted
 
 
-def _found(pg: "Connection[Any]", name: str, ids: list[str]) -> dict[tuple[str, str, str], list[str]]:
-    """Return ids by type and labels, of the edges that are there and that the graph knows."""
+class _Between(NamedTuple):
+    """Ids of the edges that are there and that the graph knows, by type and labels."""
+
+    ids: dict[tuple[str, str, str], list[str]]
+
+
+class _Rows(NamedTuple):
+    """Edges of a type between two labels: id, literal, from_id and to_id."""
+
+    type: str
+    ends: tuple[str, str]
+    rows: list[Any]
+
+
+def _edges_there(pg: "Connection[Any]", name: str, ids: list[str], chunk: int) -> "Generator[_Between | _Rows]":
+    """Yield where edges are, once, and then what they are."""
+    if not ids:
+        return
     known = {(edge.name, *ends) for edge in schema.edge_types_of(name) for ends in edge.ends}
     rows = pg.execute(_FOUND, {"ids": array(ids)}).fetchall()
-    return {(type, start, end): found for type, start, end, found in rows if (type, start, end) in known}
+    found = {(type, start, end): there for type, start, end, there in rows if (type, start, end) in known}
+    yield _Between(found)
+    for (type, start, end), there in found.items():
+        for some in _rows(pg, edge_literals_sql(schema.EDGE[type], (start, end)), there, chunk):
+            yield _Rows(type, (start, end), some)
 
 
 def _awaited(pg: "Connection[Any]", name: str, arrived: list[str]) -> list[str]:
@@ -201,7 +218,7 @@ def _awaited(pg: "Connection[Any]", name: str, arrived: list[str]) -> list[str]:
 def _rows(pg: "Connection[Any]", sql: str, ids: list[str], chunk: int) -> Generator[list[Any]]:
     if not ids:
         return
-    with pg.cursor(name="present") as cursor:
+    with pg.cursor(name=f"present_{uuid4().hex}") as cursor:
         cursor.execute(sql, {"ids": array(ids)})
         while rows := cursor.fetchmany(chunk):
             yield rows

@@ -1,6 +1,7 @@
 """Indexes and unique constraints of a graph, made where they are missing. Looks before it writes.
 
-Nodes are found by their id, edges by their ends: an index over edges would cost more than it finds.
+Nodes are found by their id, or by what a query begins with; edges by their ends: an index over them would cost more
+than it finds.
 """
 
 import time
@@ -25,9 +26,11 @@ def prepare(client: "FalkorDB", name: str, labels: Iterable[str] | None = None) 
     """
     graph = client.select_graph(name)
     wanted = {label.name for label in schema.labels_of(name)} if labels is None else set(labels)
-    indexed = _indexes(graph).keys() if name in client.list_graphs() else set()
-    for label in sorted(wanted - indexed):
-        cypher.write(graph, f"CREATE INDEX FOR (n:{label}) ON (n.id)")
+    indexed = _indexed(graph) if name in client.list_graphs() else set()
+    for declared in (each for each in schema.LABELS if each.name in wanted):
+        for column in ("id", *declared.indexed):
+            if (declared.name, column) not in indexed:
+                cypher.write(graph, f"CREATE INDEX FOR (n:{declared.name}) ON (n.{column})")
     for label in sorted(wanted - _constraints(graph).keys()):
         graph.execute_command("GRAPH.CONSTRAINT", "CREATE", name, "UNIQUE", "NODE", label, "PROPERTIES", 1, "id")
     _wait(graph, wanted)
@@ -55,12 +58,16 @@ def _judge(graph: str, states: Mapping[str, str], *, late: bool) -> None:
         raise TransientError(f"graph {graph}: the index or constraint of {names} is still being built; run again")
 
 
-def _indexes(graph: "Graph") -> dict[str, str]:
+def _indexed(graph: "Graph") -> set[tuple[str, str]]:
     rows = cypher.read(
-        graph,
-        "CALL db.indexes() YIELD label, properties, entitytype, status RETURN entitytype, label, properties, status",
+        graph, "CALL db.indexes() YIELD label, properties, entitytype RETURN label, properties, entitytype"
     )
-    return {label: status for kind, label, properties, status in rows if kind == "NODE" and "id" in properties}
+    return {(label, each) for label, properties, kind in rows if kind == "NODE" for each in properties}
+
+
+def _indexes(graph: "Graph") -> dict[str, str]:
+    rows = cypher.read(graph, "CALL db.indexes() YIELD label, entitytype, status RETURN entitytype, label, status")
+    return {label: status for kind, label, status in rows if kind == "NODE"}
 
 
 def _constraints(graph: "Graph") -> dict[str, str]:

@@ -27,13 +27,17 @@ class Property:
 
 @dataclass(frozen=True)
 class Label:
-    """A node label: every row of `unified.<relation>` is one node. `tables`: whose changes change its nodes."""
+    """A node label: every row of `unified.<relation>` is one node.
+
+    `tables`: whose changes change its nodes, where not the relation's. `indexed`: properties that queries start from.
+    """
 
     name: str
     graph: str
     relation: str
     properties: tuple[Property, ...]
     tables: tuple[str, ...] = ()
+    indexed: tuple[str, ...] = ()
 
     @property
     def has_point(self) -> bool:
@@ -152,6 +156,7 @@ LABELS = (
         OPERATIONS,
         "tickets",
         (*same("tier"), reference("event_id"), Property("price", "price", "float8"), moment("checked_in_at")),
+        indexed=("event_id",),
     ),
     Label(
         "Purchase",
@@ -184,6 +189,7 @@ LABELS = (
             Property("importance", "importance", "float8"),
             Property("dependencies_count", "dependencies_count", "bigint"),
         ),
+        indexed=("path",),
     ),
     Label("Concept", KNOWLEDGE, "concepts", same("name", "domain")),
     Label("Revenue", KNOWLEDGE, "revenues", (*same("name", "currency"), Property("amount", "amount", "float8"))),

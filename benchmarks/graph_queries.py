@@ -3,11 +3,9 @@
 Arguments are drawn by popularity, as people ask. Names are ids already: what PostgreSQL does for a name is not in here.
 """
 
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +13,7 @@ import psycopg
 
 from benchmarks.graph_world import NOW_MS, World, build, popular
 from benchmarks.metrics import Metric
-from resources import embedded
-from resources.settings import Settings
-from resources.stores import falkordb
+from sonik_assets.graph.prepare import prepare
 from sonik_assets.serving import graph
 from sonik_assets.serving.asking import Answer, Asking
 from sonik_assets.serving.catalogue import catalogue, named
@@ -33,27 +29,13 @@ HUB = 1_000
 """Nodes with more neighbours than this are reported apart."""
 LABELS = {"venue": "Venue", "organization": "Organization", "event": "Event", "feature": "Feature"}
 INTRODUCED = ("Person", "Person", "Person", "Artist", "Venue", "Organization", "Event")
-# What the product indexes for `spread_of_event`.
-INDEX = "CREATE INDEX FOR (n:Ticket) ON (n.event_id)"
-
-
-def run(scale: int) -> list[Metric]:
-    """Measure in a home of its own, whose servers are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="sonik-bench-") as folder:
-        Path(folder).chmod(0o755)  # the account that PostgreSQL runs as under root passes through
-        settings = Settings.from_env({"SONIK_HOME": f"{folder}/home"})
-        try:
-            where = embedded.up(settings)
-            with psycopg.connect(where.postgres, autocommit=True) as pg:
-                return query_metrics(falkordb.connect(where.falkordb), pg, scale)
-        finally:
-            embedded.delete(settings)
 
 
 def query_metrics(client: "FalkorDB", pg: "psycopg.Connection[Any]", scale: int) -> list[Metric]:
     """Build `operations` and `knowledge` anew at a scale, and measure; only staff's questions, so PostgreSQL rests."""
     worlds = {"operations": build(client, "operations", scale), "knowledge": build(client, "knowledge", 1)}
-    client.select_graph("operations").query(INDEX)
+    for name in worlds:
+        prepare(client, name, worlds[name].count)
     return list(measured(Bench(client, pg, worlds, np.random.default_rng(7))))
 
 
