@@ -15,6 +15,10 @@ with edges as (
     select * from {{ ref('knowledge_edges') }}
     union all
     select * from {{ ref('memory_edges') }}
+),
+
+sure as materialized (
+    select * from {{ ref('entity_confidence') }}
 )
 
 select
@@ -28,9 +32,11 @@ select
     e.weight,
     e.at,
     e.source,
-    e.confidence,
+    least(e.confidence, start_sure.confidence, end_sure.confidence) as confidence,
     jsonb_strip_nulls(e.properties) as properties
 from edges as e
+left join sure as start_sure on e.from_id = start_sure.entity_id
+left join sure as end_sure on e.to_id = end_sure.entity_id
 {% if is_incremental() -%}
 -- To look an id up is cheaper than to make it.
 left join {{ this }} as known
