@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-EDGES = 6_000
+EDGES = 5_000
 """Edges that one expansion looks at. What lies past it is not seen, and the answer says so."""
-FRONTIER = 3_000
+FRONTIER = 2_500
 """Nodes that one expansion begins at, those reached over the fewest edges first: hubs come last."""
 PATHS = 20
 
