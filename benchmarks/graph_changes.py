@@ -73,7 +73,7 @@ def _beside_unwind(pg: "psycopg.Connection[Any]", client: FalkorDB) -> Metric:
                 graph.query(statement, {"rows": rows[at : at + BARE_CHUNK]})
 
     def ours() -> None:
-        apply(pg, graph, GRAPH, Touched({"Person": ids}, dict.fromkeys(edges)))
+        apply(pg, client, GRAPH, Touched({"Person": ids}, dict.fromkeys(edges)))
 
     mine, theirs = zip(*((_seconds(ours), _seconds(bare)) for _ in range(TRIES)), strict=True)
     count = len(ids) + len(edges)

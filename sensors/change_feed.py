@@ -17,6 +17,7 @@ from resources.errors import SonikError
 if TYPE_CHECKING:
     import psycopg
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+    from falkordb import FalkorDB
 
 UNDER_WAY = [Status.QUEUED, Status.NOT_STARTED, Status.STARTING, Status.STARTED, Status.CANCELING]
 RETRY_SECONDS = 600
@@ -44,7 +45,7 @@ def change_feed(
         with stores.postgres() as pg:
             pg.commit()
             pg.autocommit = True
-            behind, place = _behind(pg)
+            behind, place = _behind(pg, stores.falkordb())
     except SonikError as error:
         yield dg.SkipReason(str(error))
         return
@@ -71,19 +72,19 @@ def _gates(assets: "AssetGraph", key: dg.AssetCheckKey) -> bool:
     return bool(assets.get_check_spec(key).blocking) and assets.get(key.asset_key).group_name in groups
 
 
-def _behind(pg: "psycopg.Connection") -> tuple[Iterable[str], str]:
-    """Return the graphs that lack changes, and up to where the others are; nothing where no graph is followed yet."""
+def _behind(pg: "psycopg.Connection", client: "FalkorDB") -> tuple[Iterable[str], str]:
+    """Return the graphs that lack changes or must be made anew, and how far they are; none that was never made."""
     from psycopg.errors import UndefinedTable
 
     from sonik_assets.changes import acks, feed
-    from sonik_assets.graph.sync import STORES
+    from sonik_assets.graph.sync import STORES, graph_of, why_anew
 
     try:
         places = {store: acks.acknowledged(pg, store) for store in STORES}
     except UndefinedTable:
         return [], ""
     known = {store: place for store, place in places.items() if place}
-    behind = [store for store in known if feed.waiting(pg, store)]
+    behind = [store for store in known if why_anew(pg, client, graph_of(store)) or feed.waiting(pg, store)]
     if known and not behind:
         feed.pass_over(pg)
     return behind, " ".join(str(place.lsn) for place in known.values())

@@ -11,6 +11,9 @@ import dagster as dg
 WHOLE_RUN = {"sonik/whole_run": "true"}
 """Tag of runs that materialise all stages after what they read: nothing is left for automation to do after them."""
 
+BY_HAND = dg.AssetSelection.assets(dg.AssetKey(["graph", "repair"]))
+"""Only people ask for these."""
+
 _C = dg.AutomationCondition
 
 
@@ -60,7 +63,7 @@ def version(context: dg.AssetExecutionContext, key: dg.AssetKey, *, changed: boo
 
 FOLLOW = dg.AutomationConditionSensorDefinition(
     "follow",
-    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw"),
+    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw") - BY_HAND,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description="After a change in raw: one run through the stages that follow from it.",

@@ -3,12 +3,11 @@
 import dagster as dg
 
 from resources.sources.catalogue import TABLES
-from sonik_assets.automation import WHOLE_RUN
-from sonik_assets.graph.assets import REPAIR
+from sonik_assets.automation import BY_HAND, WHOLE_RUN
 
 EVERYTHING = dg.define_asset_job(
     "everything",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.assets(REPAIR),
+    selection=dg.AssetSelection.all() - BY_HAND,
     executor_def=dg.in_process_executor,
     tags=WHOLE_RUN,
     description="From the sources to the cache. Over a range of days it is one run (raw reads the range once).",

@@ -100,4 +100,4 @@ def falkordb(endpoints: embedded.Endpoints) -> Iterator[FalkorDB]:
 def _delete_graphs(client: FalkorDB) -> None:
     for name in set(client.list_graphs()) & set(GRAPHS):
         client.select_graph(name).delete()
-    client.connection.delete("sonik:positions")
+    client.connection.delete("sonik:positions", "sonik:generations", "sonik:schemas")

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 THREADS = "2"
 GRAPH_MODULE = [
     *("THREAD_COUNT", THREADS, "OMP_THREAD_COUNT", THREADS),
-    # Nothing is cut off: no limit on result rows, no time limit on a long rebuild.
-    *("RESULTSET_SIZE", "-1", "TIMEOUT_DEFAULT", "0", "TIMEOUT_MAX", "0"),
+    # No limit on result rows. Two endless reads of agents would stop everybody: none goes on for more than ten minutes.
+    *("RESULTSET_SIZE", "-1", "TIMEOUT_DEFAULT", "0", "TIMEOUT_MAX", "600000"),
     # LOAD CSV reads files below here, for whoever may query: nothing can be below what is no folder.
     *("IMPORT_FOLDER", "/dev/null/"),
 ]

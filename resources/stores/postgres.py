@@ -1,5 +1,7 @@
 """How to connect to PostgreSQL. Bulk reading and writing is in `resources.stores.tables`."""
 
+from typing import Any
+
 import psycopg
 
 from resources.embedded.urls import redacted
@@ -18,3 +20,8 @@ def connect(url: str, *, timeout_seconds: int = 10) -> psycopg.Connection:
         raise TransientError(
             f"PostgreSQL at {redacted(url)} cannot be reached ({reason}): run `sonik up`, or check its URL"
         ) from error
+
+
+def beside(pg: "psycopg.Connection[Any]") -> "psycopg.Connection[Any]":
+    """Open another connection to where `pg` is, in autocommit: for what must last whatever becomes of `pg`'s own."""
+    return psycopg.connect(pg.info.dsn, password=pg.info.password or None, autocommit=True)

@@ -104,8 +104,14 @@ def ensure(pg: "psycopg.Connection[Any]") -> bool:
 
 
 def recreate(pg: "psycopg.Connection[Any]") -> None:
-    """Drop the slot and make it anew: it begins now, and every store has to be rebuilt. Errors as of `ensure`."""
+    """Drop the slot if it is lost and make it anew: it begins now, and every store has to be rebuilt.
+
+    Errors as of `ensure`.
+    """
     with alone(pg) as slot:
+        found = state(pg)
+        if found.exists and not found.lost:
+            return  # somebody else has done it meanwhile
         pg.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = %s", [slot])
         _create(pg, slot)
 

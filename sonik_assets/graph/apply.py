@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from resources.prefetch import ahead
+from resources.stores.postgres import beside
 from sonik_assets.graph import cypher, schema
 from sonik_assets.graph.literals import edge_literals_sql, edge_upsert, node_literals_sql, node_upsert
+from sonik_assets.graph.positions import wait_for_disk
 
 if TYPE_CHECKING:
-    from falkordb import Graph
+    from falkordb import FalkorDB, Graph
     from psycopg import Connection
 
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -67,26 +69,38 @@ class Applied:
         self.waiting += other.waiting
 
 
-def apply(pg: "Connection[Any]", graph: "Graph", name: str, touched: Touched, *, chunk: int = CHUNK) -> Applied:
+def apply(pg: "Connection[Any]", client: "FalkorDB", name: str, touched: Touched, *, chunk: int = CHUNK) -> Applied:
     """Make the touched nodes and edges of graph `name` as they are in PostgreSQL now; `pg` is in no transaction."""
-    done = Applied()
+    graph, done, edges = client.select_graph(name), Applied(), _Edges()
     with pg.transaction():
-        pg.execute("set transaction isolation level repeatable read")
+        pg.execute("set transaction isolation level repeatable read, read only")
         # Edges are read while nodes are written.
-        with ahead(_edges_there(pg, name, list(touched.edges), chunk)) as edges:
+        with ahead(_edges_there(pg, name, list(touched.edges), chunk)) as there:
             arrived: list[str] = []
             for label in (each for each in schema.labels_of(name) if touched.nodes.get(each.name)):
                 ids = set(touched.nodes[label.name])
                 present = _upsert_nodes(pg, graph, label, uuids(ids), done, chunk)
                 # Before any edge is written: an entity that changed its label has its edges at the new node only.
-                gone = _delete_nodes(graph, label, ids.difference(present), done, chunk)
-                pg.execute(_LET_WAIT, {"graph": name, "types": _types(name), "ids": array(uuids(gone))})
+                _delete_nodes(pg, graph, label, ids.difference(present), done, chunk)
                 arrived += present
-            _settle_edges(pg, graph, name, touched.edges, edges, done, chunk)
+            _settle_edges(pg, graph, touched.edges, there, edges, done, chunk)
         if awaited := dict.fromkeys(id for id in _awaited(pg, name, arrived) if id not in touched.edges):
-            with ahead(_edges_there(pg, name, list(awaited), chunk)) as edges:
-                _settle_edges(pg, graph, name, awaited, edges, done, chunk)
+            with ahead(_edges_there(pg, name, list(awaited), chunk)) as there:
+                _settle_edges(pg, graph, awaited, there, edges, done, chunk)
+    _note(pg, client, name, [*touched.edges, *awaited], edges.waiting)
     return done
+
+
+def _note(
+    pg: "Connection[Any]", client: "FalkorDB", name: str, edges: list[str], waiting: list[tuple[str, str, str]]
+) -> None:
+    """Write down which edges wait, and forget those that do no longer: not before the graph has them on disk."""
+    columns = [list(column) for column in zip(*waiting, strict=True)] or [[], [], []]
+    pg.execute(_WAIT, {"graph": name, "ids": columns[0], "starts": columns[1], "ends": columns[2]})
+    settled = {"graph": name, "ids": array(set(edges).difference(columns[0]))}
+    if pg.execute(f"select 1 from ops.waiting_edges where {_SETTLED} limit 1", settled).fetchone():
+        wait_for_disk(client, name)
+        pg.execute(f"delete from ops.waiting_edges where {_SETTLED}", settled)
 
 
 def _upsert_nodes(
@@ -102,40 +116,44 @@ def _upsert_nodes(
     return present
 
 
-def _delete_nodes(graph: "Graph", label: schema.Label, ids: Collection[str], done: Applied, chunk: int) -> list[str]:
-    """Delete the nodes of ours, and with them their edges; return the ids that were there."""
+def _delete_nodes(
+    pg: "Connection[Any]", graph: "Graph", label: schema.Label, ids: Collection[str], done: Applied, chunk: int
+) -> None:
+    """Delete the nodes of ours, and with them their edges: what is still told of those waits from before that."""
     ours = f"UNWIND $ids AS id MATCH (n:{label.name} {{id: id}}) WHERE n.row_hash IS NOT NULL"
-    gone: list[str] = []
     for some in batched(ids, chunk):
         ((held,),) = cypher.read(graph, f"{ours} RETURN collect(id)", ids=list(some))
-        if held:
-            cypher.write(graph, f"{ours} DELETE n", ids=cypher.literal(held))
-        gone += held
-    done.deleted[label.name] += len(gone)
-    return gone
+        if not held:
+            continue
+        with beside(pg) as aside:
+            aside.execute(_LET_WAIT, {"graph": graph.name, "types": _types(graph.name), "ids": array(uuids(held))})
+        cypher.write(graph, f"{ours} DELETE n", ids=cypher.literal(held))
+        done.deleted[label.name] += len(held)
 
 
 def _settle_edges(
     pg: "Connection[Any]",
     graph: "Graph",
-    name: str,
-    edges: Mapping[str, Place | None],
+    wanted: Mapping[str, Place | None],
     there: Iterator["_Between | _Rows"],
+    edges: "_Edges",
     done: Applied,
     chunk: int,
 ) -> None:
-    """Write the edges that are there, delete those that are not, or not where they were."""
-    waiting: list[tuple[str, str, str]] = []
+    """Write the edges that are there, delete those that are not, that no graph can hold, or that are elsewhere now."""
+    unwritten: set[str] = set()
     for found in there:
         if isinstance(found, _Rows):
-            waiting += _upsert_edges(graph, found, done)
+            edges.waiting += _upsert_edges(graph, found, done)
+            unwritten.difference_update(row[0] for row in found.rows)
             continue
         here = {id: between for between, ids in found.ids.items() for id in ids}
-        moved = {id: at for id, at in edges.items() if at and here.get(id) != (at.type, at.from_label, at.to_label)}
+        moved = {id: at for id, at in wanted.items() if at and here.get(id) != (at.type, at.from_label, at.to_label)}
         delete_edges(graph, moved, done, chunk)
-    pg.execute(_WAIT_NO_MORE, {"graph": name, "ids": array(edges)})
-    columns = [list(column) for column in zip(*waiting, strict=True)] or [[], [], []]
-    pg.execute(_WAIT, {"graph": name, "ids": columns[0], "starts": columns[1], "ends": columns[2]})
+        unwritten.update(here)
+    if unwritten:
+        rows = pg.execute(_PLACES, {"ids": array(unwritten)}).fetchall()
+        delete_edges(graph, {id: Place(*place) for id, *place in rows}, done, chunk)
 
 
 def _upsert_edges(graph: "Graph", found: "_Rows", done: Applied) -> list[tuple[str, str, str]]:
@@ -182,6 +200,13 @@ def delete_edges(graph: "Graph", places: Mapping[str, Place], done: Applied, chu
         for some in batched(rows, chunk):
             ((deleted,),) = cypher.write(graph, query, rows=cypher.literal(list(some)))
             done.deleted[type] += deleted
+
+
+@dataclass
+class _Edges:
+    """Id and ends of the edges that miss an end in the graph."""
+
+    waiting: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class _Between(NamedTuple):
@@ -252,7 +277,11 @@ cross join unnest(%(ids)s::uuid[]) as gone (id)
 inner join unified.relationships as r on r.type = t.type and r.to_id = gone.id
 on conflict do nothing
 """
-_WAIT_NO_MORE = "delete from ops.waiting_edges where graph = %(graph)s and edge_id = any(%(ids)s::uuid[])"
+_SETTLED = "graph = %(graph)s and edge_id = any(%(ids)s::uuid[])"
+_PLACES = """
+select id::text, type, from_label, from_id::text, to_label, to_id::text from unified.relationships
+where id = any(%(ids)s::uuid[])
+"""
 _WAIT = """
 insert into ops.waiting_edges (graph, edge_id, from_id, to_id)
 select %(graph)s, * from unnest(%(ids)s::uuid[], %(starts)s::uuid[], %(ends)s::uuid[]) on conflict do nothing

@@ -22,7 +22,6 @@ PURPOSE = {
     schema.KNOWLEDGE: "Features, flags, code, concepts, and what they do for revenue and sentiment.",
     schema.AGENT_MEMORY: "What agents remembered, asked and touched, beside what they wrote themselves.",
 }
-REPAIR = dg.AssetKey(["graph", "repair"])
 COUNTED = "counted"
 """Metadata that the next run compares with: rows by label and type."""
 
@@ -74,7 +73,7 @@ def graph_asset(graph: str) -> dg.AssetsDefinition:
 
 
 @dg.asset(
-    key=REPAIR,
+    key=["graph", "repair"],
     deps=[dg.AssetKey(["graph", graph]) for graph in schema.GRAPHS],
     group_name="graph",
     pool="falkordb",

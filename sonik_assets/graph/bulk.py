@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from resources.errors import TerminalError, TransientError
 from resources.prefetch import ahead
 from resources.stores.postgres import connect
 from sonik_assets.graph import cypher, schema
 from sonik_assets.graph.bulk_read import EdgeRows, NodeRows, snapshot_rows
-from sonik_assets.graph.positions import POSITIONS, wait_for_disk
+from sonik_assets.graph.positions import GENERATIONS, POSITIONS, wait_for_disk
 from sonik_assets.graph.prepare import prepare
 
 if TYPE_CHECKING:
@@ -217,6 +217,7 @@ def _swap(client: "FalkorDB", shadow: str, graph: str, position: str) -> None:
         with client.connection.pipeline(transaction=True) as both:
             both.rename(shadow, graph)
             both.hset(POSITIONS, graph, position)
+            both.hset(GENERATIONS, graph, uuid4().hex)
             both.execute()
     except RedisError as error:
         raise TransientError(f"graph {graph}: it was loaded, but not swapped in: {error}; run again") from error

@@ -45,6 +45,7 @@ type Rows = NodeRows | EdgeRows
 
 def snapshot_rows(postgres_url: str, graph: str) -> Generator[Rows]:
     """Yield all nodes and then all edges of a graph, at most `ROWS` at once; TransientError when reading fails."""
+    import pyarrow as pa
     from adbc_driver_postgresql import dbapi
 
     try:
@@ -52,7 +53,7 @@ def snapshot_rows(postgres_url: str, graph: str) -> Generator[Rows]:
             with connection.cursor() as cursor:
                 cursor.execute(_SNAPSHOT)
             yield from _rows(connection, graph)
-    except dbapi.Error as error:
+    except (dbapi.Error, OSError, pa.ArrowException) as error:  # the latter two from batches after the first
         raise TransientError(f"graph {graph}: reading it from PostgreSQL failed: {error}; run again") from error
 
 

@@ -2,8 +2,8 @@
 
 A row is `id` (text), `row_hash` (bigint: of all that is written, so equal hashes need no write), for edges `from_id`
 and `to_id` (text), then one typed column a property. A row with a number that no graph can hold (not finite, or no
-place on the globe) is left out, and told by `refused_sql`. Names come from `schema.py` only. How rows become nodes and
-edges is not here.
+place on the globe) is left out, a value that its type cannot hold is absent; `refused_sql` tells both. Names come from
+`schema.py` only. How rows become nodes and edges is not here.
 """
 
 from collections.abc import Iterable
@@ -41,17 +41,22 @@ def edges_sql(
 
 
 def refused_sql(kind: Label | EdgeType) -> str:
-    """Select `id`, column and value of what cannot be in a graph: numbers not finite or, of places, off the globe."""
+    """Select `id`, column and value of what cannot be in a graph.
+
+    Those are numbers not finite or, of places, off the globe (the row is left out), and what is no value of its type
+    (the property is left out).
+    """
     if isinstance(kind, Label):
         properties, rows = kind.properties, f"unified.{kind.relation}"
     else:
         properties, rows = (*COMMON, *kind.properties), f"unified.{EDGES} where type = '{kind.name}'"
-    numbers = [each for each in properties if each.type == "float8"]
-    values = [f"('{each.name}', ({each.sql})::text, {_fits(f'({each.sql})::float8', each)})" for each in numbers]
-    pairs = ", ".join(values or ["('', '', true)"])
+    odd = {each: _odd(each) for each in properties if each.type == "float8" or each.origin}
+    values = [f"('{each.name}', {each.origin or f'({each.sql})::text'}, {test})" for each, test in odd.items()]
+    # the first condition says the same again: texts are made of the few odd rows only
     return (
         f"select id::text, v.name, v.value from (select * from {rows}) as d"
-        f" cross join lateral (values {pairs}) as v (name, value, fits) where not v.fits"
+        f" cross join lateral (values {', '.join(values or ["('', '', false)"])}) as v (name, value, odd)"
+        f" where ({' or '.join(odd.values()) or 'false'}) and v.odd"
     )
 
 
@@ -91,6 +96,13 @@ def _fits(column: str, each: Property) -> str:
     if each.most is not None:
         return f"coalesce(abs({column}), 0) <= {each.most}"  # NaN is above every number
     return f"coalesce({column}, 0) not in ({_INFINITE})"
+
+
+def _odd(each: Property) -> str:
+    """Return the condition that a value is refused, its row or the property alone."""
+    lost = f"({each.origin} is not null and ({each.sql}) is null)" if each.origin else ""
+    unfit = f"not {_fits(f'({each.sql})::float8', each)}" if each.type == "float8" else ""
+    return " or ".join(filter(None, (lost, unfit)))
 
 
 def _whole(ends: tuple[str, str]) -> str:

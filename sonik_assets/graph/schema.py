@@ -16,13 +16,15 @@ EDGES = "relationships"
 class Property:
     """A property: its name, the SQL that computes it, and the SQL type: text, bigint, float8, boolean or text[].
 
-    `most`: no number further from zero than that can be in a graph.
+    `most`: no number further from zero than that can be in a graph. `origin`: the SQL of the text that it comes from,
+    where that may be one that the type cannot hold; `sql` is null there.
     """
 
     name: str
     sql: str
     type: str = "text"
     most: float | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,19 +60,38 @@ class EdgeType:
 type Part = Label | EdgeType
 
 
-def same(*columns: str, type: str = "text") -> tuple[Property, ...]:
-    """Return properties named as the columns they come from."""
-    return tuple(Property(column, column, type) for column in columns)
+def same(*columns: str) -> tuple[Property, ...]:
+    """Return texts named as the columns they come from."""
+    return tuple(Property(column, column) for column in columns)
+
+
+def texts(name: str) -> Property:
+    """Return an array of texts; absent where it holds arrays."""
+    sql = f"case when coalesce(array_ndims({name}), 1) = 1 then {name} end"
+    return Property(name, sql, "text[]", origin=f"{name}::text")
 
 
 def moment(name: str, column: str | None = None) -> Property:
-    """Return a timestamptz as whole milliseconds since 1970 UTC."""
-    return Property(name, f"(date_part('epoch', {column or name}) * 1000)::bigint", "bigint")
+    """Return a timestamptz as whole milliseconds since 1970 UTC; absent where it is infinite."""
+    at = column or name
+    sql = f"case when isfinite({at}) then (date_part('epoch', {at}) * 1000)::bigint end"
+    return Property(name, sql, "bigint", origin=f"{at}::text")
 
 
 def day(name: str, column: str | None = None) -> Property:
-    """Return a date as YYYY-MM-DD."""
-    return Property(name, f"{column or name}::text")
+    """Return a date as YYYY-MM-DD; absent where it is infinite."""
+    on = column or name
+    return Property(name, f"case when isfinite({on}) then {on}::text end", origin=f"{on}::text")
+
+
+def money(name: str) -> Property:
+    """Return a numeric as a float; absent where it is past what one can hold."""
+    return cast(name, f"{name}::text", "float8")
+
+
+def cast(name: str, text: str, type: str) -> Property:
+    """Return what a text tells as `type`; absent where it tells no such value."""
+    return Property(name, f"case when pg_input_is_valid({text}, '{type}') then ({text})::{type} end", type, origin=text)
 
 
 def reference(name: str) -> Property:
@@ -79,8 +100,9 @@ def reference(name: str) -> Property:
 
 
 def told(name: str, type: str = "text") -> Property:
-    """Return what the relationship's own properties tell."""
-    return Property(name, f"(properties ->> '{name}')" + ("" if type == "text" else f"::{type}"), type)
+    """Return what the relationship's own properties tell; absent where that is no value of the type."""
+    text = f"(properties ->> '{name}')"
+    return Property(name, text) if type == "text" else cast(name, text, type)
 
 
 COMMON = (
@@ -119,7 +141,7 @@ LABELS = (
             day("date", "local_date"),
             moment("starts_at"),
             Property("genre", "genres[1]"),
-            *same("genres", type="text[]"),
+            texts("genres"),
         ),
     ),
     Label(
@@ -137,7 +159,7 @@ LABELS = (
             *same("name", "instagram_url", "domain", "country"),
             *_CLAIM,
             Property("genre", "genres[1]"),
-            *same("genres", type="text[]"),
+            texts("genres"),
         ),
         _ENTITY,
     ),
@@ -146,7 +168,7 @@ LABELS = (
         "Campaign",
         OPERATIONS,
         "campaigns",
-        (*same("name", "channel"), Property("budget", "budget", "float8"), day("start_date"), day("end_date")),
+        (*same("name", "channel"), money("budget"), day("start_date"), day("end_date")),
     ),
     Label("Content", OPERATIONS, "content", (*same("type", "title", "url", "city"), moment("published_at"))),
     Label("Market", OPERATIONS, "markets", same("name", "country", "status", "timezone")),
@@ -155,14 +177,14 @@ LABELS = (
         "Ticket",
         OPERATIONS,
         "tickets",
-        (*same("tier"), reference("event_id"), Property("price", "price", "float8"), moment("checked_in_at")),
+        (*same("tier"), reference("event_id"), money("price"), moment("checked_in_at")),
         indexed=("event_id",),
     ),
     Label(
         "Purchase",
         OPERATIONS,
         "purchases",
-        (*same("currency", "status"), Property("amount", "amount", "float8"), moment("at")),
+        (*same("currency", "status"), money("amount"), moment("at")),
     ),
     Label(
         "Feature",

@@ -12,8 +12,8 @@ from resources.stores.postgres import connect
 from sonik_assets.changes import acks, feed, slot
 from sonik_assets.graph import bulk, cypher, schema
 from sonik_assets.graph.apply import Applied, Place, Touched, apply
-from sonik_assets.graph.mend import mend
-from sonik_assets.graph.positions import position, remember
+from sonik_assets.graph.mend import mend, only_writer
+from sonik_assets.graph.positions import made_by_this_schema, position, remember, server_run, sign
 
 if TYPE_CHECKING:
     from falkordb import FalkorDB
@@ -48,21 +48,31 @@ def store_of(name: str) -> str:
     return f"graph/{name}"
 
 
+def graph_of(store: str) -> str:
+    """Return the graph that is followed under the name of a store."""
+    return store.removeprefix("graph/")
+
+
 STORES = tuple(store_of(name) for name in schema.GRAPHS)
 
 
 def sync(postgres_url: str, client: "FalkorDB", name: str, *, batch: int = BATCH) -> Synced:
-    """Bring graph `name` up to where the log is now; one at a time may do so for a graph."""
+    """Bring graph `name` up to where the log is now; TransientError while another process does so."""
     done = Synced(name)
     with connect(postgres_url) as pg:
         pg.autocommit = True
-        _ensure_slot(pg)
-        if reason := why_anew(pg, client, name):
-            _make_anew(pg, postgres_url, client, done, reason)
-        while not _follow(pg, client, done, batch):
-            _make_anew(pg, postgres_url, client, done, "a table was emptied, made anew or newly published")
-        slot.advance(pg, STORES)
+        with only_writer(pg, name):
+            _bring_up(pg, postgres_url, client, done, batch)
     return done
+
+
+def _bring_up(pg: "Connection[Any]", postgres_url: str, client: "FalkorDB", done: Synced, batch: int) -> None:
+    _ensure_slot(pg)
+    if reason := why_anew(pg, client, done.graph):
+        _make_anew(pg, postgres_url, client, done, reason)
+    while not _follow(pg, client, done, batch):
+        _make_anew(pg, postgres_url, client, done, "a table was emptied, made anew or newly published")
+    slot.advance(pg, STORES)
 
 
 def why_anew(pg: "Connection[Any]", client: "FalkorDB", name: str) -> str:
@@ -72,6 +82,8 @@ def why_anew(pg: "Connection[Any]", client: "FalkorDB", name: str) -> str:
         return "there is no graph yet"
     if place is None or told is None:
         return "nobody knows how far it is"
+    if not made_by_this_schema(client, name):
+        return "it was made by another schema"
     if told < place.applied:
         return f"FalkorDB lost what it had: it is at {told}, and was at {place.applied}"
     if told > slot.position(pg):
@@ -89,23 +101,24 @@ def _ensure_slot(pg: "Connection[Any]") -> None:
 
 def _follow(pg: "Connection[Any]", client: "FalkorDB", done: Synced, size: int) -> bool:
     """Apply what the feed has; False where the graph must be made anew instead."""
-    graph, store = client.select_graph(done.graph), store_of(done.graph)
+    store = store_of(done.graph)
     place = acks.acknowledged(pg, store)
     if place is None:
         return False
+    run = server_run(client)
     written = False  # since the last position: a large transaction comes in several batches, its end with the last
     for batch in feed.read(pg, place.lsn, schema.tables_of(done.graph), size):
         if batch.rebuild:
             return False
         if batch.keys:
             feed.settled(pg, batch.xids)
-            done.applied.add(apply(pg, graph, done.graph, touched(done.graph, batch)))
+            done.applied.add(apply(pg, client, done.graph, touched(done.graph, batch)))
             done.changed += sum(map(len, batch.keys.values()))
             done.batches += 1
             written = True
         if batch.end is not None:
             if written:
-                remember(client, done.graph, batch.end)
+                remember(client, done.graph, batch.end, run)
             acks.acknowledge(pg, store, batch.end, applied=written)
             written = False
     return True
@@ -131,12 +144,14 @@ def _place(old: Mapping[str, str | None] | None) -> Place | None:
 def _make_anew(pg: "Connection[Any]", postgres_url: str, client: "FalkorDB", done: Synced, reason: str) -> None:
     done.rebuilt = reason
     begin = feed.settled_position(pg)
-    if _holds_others(client, done.graph):
-        # What agents wrote stands only there: the graph is mended where it is.
+    run = server_run(client)
+    if done.graph == schema.AGENT_MEMORY or _holds_others(client, done.graph):
+        # What agents wrote stands only there, and they write at any time: the graph is mended where it is.
         done.applied.add(mend(pg, client, done.graph)[1])
-        remember(client, done.graph, begin)
+        remember(client, done.graph, begin, run)
     else:
         done.loaded = bulk.rebuild(postgres_url, client, done.graph, str(begin)).rows
+    sign(client, done.graph)
     _start_over(pg, store_of(done.graph), begin)
 
 

@@ -1,6 +1,7 @@
 """Answers that need two graphs: a query reads one graph, so ids of the first are looked up in the second.
 
-A reference is what an agent wrote: its graph and label are checked against the schema before they are in a query.
+A reference is what an agent wrote, and may hold anything: its graph and label are checked against the schema before
+they are in a query.
 """
 
 from typing import Any
@@ -17,7 +18,8 @@ _PERSONAL = {"Person", "Ticket", "Purchase"}
 
 def touched(asked: Asking) -> Answer:
     """Return what a session's queries touched, most often asked first, each with the name it has in its own graph."""
-    found = [row for row in asked.rows() if (row["graph"], row["label"]) in _KNOWN]
+    texts = [row for row in asked.rows() if all(isinstance(row[column], str) for column in ("graph", "label", "id"))]
+    found = [row for row in texts if (row["graph"], row["label"]) in _KNOWN]
     if not isinstance(asked.scope, Staff):
         found = [row for row in found if row["label"] not in _PERSONAL]
     names = _names(asked, found)

@@ -23,6 +23,8 @@ SCOPES = ("staff", "agent", "organizer")
 REACHES = ("hops", "search", "whole")
 TIMEOUT_MS = {"hops": 1_000, "search": 2_000, "whole": 20_000}
 """The server's limit for each statement of a query, by how far the query reaches."""
+STATEMENTS = 3
+"""A whole question, however many statements it sends, may take as long as so many of them."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,11 @@ class Query:
     def timeout_ms(self) -> int:
         """Return the server's limit for one statement."""
         return TIMEOUT_MS[self.reach]
+
+    @property
+    def question_ms(self) -> int:
+        """Return the limit for all statements together."""
+        return STATEMENTS * self.timeout_ms
 
     def arguments(self, given: Mapping[str, str]) -> dict[str, str]:
         """Return a text for every parameter; raises TerminalError for a missing or unknown one."""

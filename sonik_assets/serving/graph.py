@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import TerminalError
+from resources.errors import TerminalError, TransientError
 from sonik_assets.serving import graph_scope
 from sonik_assets.serving.asking import Answer, Asking
 from sonik_assets.serving.catalogue import Param, Query, named
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 THINGS = ("entity", "feature", *ENTITY_KINDS)
 """Kinds of parameters that may be given by name."""
 NEVER = "never"
+BY_ID = {"plain", "touched"}
+"""Runners that carry no node numbers from one statement to the next."""
 
 
 def query(
@@ -50,8 +52,8 @@ def asking(
     now_ms: int | None = None,
 ) -> Asking:
     """Return the question with its arguments bound."""
-    if any("\0" in text for text in arguments.values()):
-        raise TerminalError(f"query {asked.name}: a parameter holds a NUL character; try: {asked.example}")
+    for text in arguments.values():
+        _sendable(asked, text)
     wanted = {param.name: (param.kind, arguments[param.name]) for param in asked.params if param.kind in THINGS}
     plain = {
         param.name: bound_value(asked, param, arguments[param.name])
@@ -69,10 +71,32 @@ def asking(
     return Asking(pg, client, scope, asked, things, bound)
 
 
+def _sendable(asked: Query, text: str) -> None:
+    if "\0" in text:
+        raise TerminalError(f"query {asked.name}: a parameter holds a NUL character; try: {asked.example}")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes of a command line that are no UTF-8 arrive as lone surrogates
+        raise TerminalError(f"query {asked.name}: a parameter is no UTF-8 text; try: {asked.example}") from None
+
+
 def run(asked: Asking) -> Answer:
-    """Send what was asked, and keep of the answer what the scope may see."""
-    answer = RUNNERS[asked.query.runner](asked)
+    """Send what was asked, and keep of the answer what the scope may see; TransientError past the whole time limit."""
+    timed = replace(asked, until=time.monotonic() + asked.query.question_ms / 1000)
+    answer = RUNNERS[asked.query.runner](timed) if asked.query.runner in BY_ID else _of_one_build(timed)
     return Answer(graph_scope.kept(asked.pg, asked.scope, asked.query, answer.rows), answer.notes)
+
+
+def _of_one_build(asked: Asking) -> Answer:
+    """Run what carries node numbers from one statement to the next: once more if the graph was rebuilt meanwhile."""
+    before = asked.generation()
+    for _ in range(2):
+        answer = RUNNERS[asked.query.runner](asked)
+        after = asked.generation()
+        if after == before:
+            return answer
+        before = after
+    raise TransientError(f"query {asked.query.name}: graph {asked.query.graph} was rebuilt meanwhile, twice; try again")
 
 
 def _plain(asked: Asking) -> Answer:

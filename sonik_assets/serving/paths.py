@@ -73,7 +73,7 @@ def warm_introduction(asked: Asking) -> Answer:
     found = search(partial(_expand, asked, persons=persons), start, end, hops=MAX_HOPS)
     hops = _hops(asked, found.ways)
     notes = () if found.complete else (GAVE_UP,)
-    ways = [way for way in found.ways if all(pair in hops for pair in pairwise(way))]
+    ways = _standing(hops, found.ways)
     if not ways:
         return Answer([], notes)
     best = max(ways, key=lambda way: _weight(hops, way))  # the first of equals: ways come in one order
@@ -92,9 +92,14 @@ def lead_paths(asked: Asking) -> Answer:
         if len(ways) >= limit or not fresh:
             break
     hops = _hops(asked, ways[: 4 * limit])
-    rows = [_lead(hops, way) for way in ways[: 4 * limit]]
+    rows = [_lead(hops, way) for way in _standing(hops, ways[: 4 * limit])]
     rows.sort(key=lambda row: (row["hops"], -row["weight"], row["id"]))
     return Answer(rows[:limit], _told(reached))
+
+
+def _standing(hops: Hops, ways: list[list[int]]) -> list[list[int]]:
+    """Return the ways whose every hop is seen, and is there still."""
+    return [way for way in ways if all(pair in hops for pair in pairwise(way))]
 
 
 def _told(reached: Level) -> tuple[str, ...]:

@@ -1,20 +1,23 @@
-"""How one event spread over its people, by generation. Only acts for this event count, so nothing of another's is told.
+"""How one event spread over its people, by generation.
 
 Generation 0 shared, came or bought without having been referred by another of the event's people; each further one was
-referred by somebody of the generation before.
+referred by somebody of the generation before. The graph has one referral a pair, over all events, so one to
+another's event counts, too. That is why organizers get how many shared, came and bought, and no generations.
 """
 
 import json
 from typing import Any
 
 from sonik_assets.serving.asking import Answer, Asking
+from sonik_assets.serving.scope import Organizer
 
 MOST = 50_000
 """People of an event, and referrals among them, that are looked at."""
+NO_GENERATIONS = "referrals are not kept apart by event, so there are no generations for organizers"
 
 REFERRED = """
 UNWIND $people AS number
-MATCH (person) WHERE ID(person) = number
+MATCH (person:Person) WHERE ID(person) = number
 WITH person
 MATCH (person)-[:REFERRED]->(brought)
 WITH person, brought LIMIT $most
@@ -23,12 +26,17 @@ RETURN toJSON(collect(ID(person))) AS who, toJSON(collect(ID(brought))) AS whom
 
 
 def spread(asked: Asking) -> Answer:
-    """Return a row a generation: people, how many of them shared, came, bought, and brought somebody."""
+    """Return a row a generation: people, how many of them shared, came, bought, and brought somebody.
+
+    For an organizer one row: the same counts over everybody.
+    """
     acts = {row["act"]: set(_numbers(row)) for row in asked.rows()}
     everybody = sorted(set().union(*acts.values()))
-    people = everybody[:MOST]
-    if not people:
+    if not everybody:
         return Answer([])
+    if isinstance(asked.scope, Organizer):
+        return Answer([_counts(set(everybody), acts)], (NO_GENERATIONS,))
+    people = everybody[:MOST]
     who, whom = asked.lists(REFERRED, people=people, most=MOST)
     brought = _within(who, whom, set(people))
     rows = [_row(number, generation, acts, brought) for number, generation in enumerate(_generations(people, brought))]
@@ -68,6 +76,10 @@ def _generations(people: list[int], brought: dict[int, set[int]]) -> list[set[in
 
 
 def _row(number: int, generation: set[int], acts: dict[str, set[int]], brought: dict[int, set[int]]) -> dict[str, Any]:
-    counts = {act: len(generation & acts.get(act, set())) for act in ("shared", "came", "bought")}
     bringing = sum(1 for person in generation if person in brought)
-    return {"generation": number, "people": len(generation), **counts, "brought_others": bringing}
+    return {"generation": number, **_counts(generation, acts), "brought_others": bringing}
+
+
+def _counts(people: set[int], acts: dict[str, set[int]]) -> dict[str, Any]:
+    counts = {act: len(people & acts.get(act, set())) for act in ("shared", "came", "bought")}
+    return {"people": len(people), **counts}

@@ -24,7 +24,7 @@ PLACES = 200
 
 PEOPLE = """
 UNWIND $numbers AS number
-MATCH (person) WHERE ID(person) = number
+MATCH (person:Person) WHERE ID(person) = number
 WITH number, person
 OPTIONAL MATCH (person)-[act:SHARED|REFERRED]->()
 RETURN number, person.name AS person, sum(CASE type(act) WHEN 'SHARED' THEN 1 ELSE 0 END) AS shared,
@@ -33,7 +33,7 @@ RETURN number, person.name AS person, sum(CASE type(act) WHEN 'SHARED' THEN 1 EL
 
 GOING = """
 UNWIND $pairs AS pair
-MATCH (person) WHERE ID(person) = pair[1]
+MATCH (person:Person) WHERE ID(person) = pair[1]
 WITH pair, person
 MATCH (person)-[:ATTENDED]->(event)
 WITH pair[0] AS group, event, count(person) AS people ORDER BY people DESC, event.id

@@ -20,7 +20,7 @@ INVARIANTS = {
     "graph_is_as_the_tables",
     "vectors_hold_same_ids",
 }
-WARNINGS = {"every_field_is_known", "no_double_bookings", "one_open_claim_an_entity"}
+WARNINGS = {"change_feed_is_read", "every_field_is_known", "no_double_bookings", "one_open_claim_an_entity"}
 """Besides those of values that a source told and a model could not read."""
 # Prints what importing opens: sockets of any kind, and files under the home.
 WATCH = """
@@ -86,7 +86,7 @@ def test_clocks_and_sensors_are_there_and_on() -> None:
     defs = build_defs()
     sensors = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     running = dg.DefaultSensorStatus.RUNNING
-    assert sensors == dict.fromkeys(("directus", "twenty", "mongo", "landing_zone", "follow"), running)
+    assert sensors == dict.fromkeys(("directus", "twenty", "mongo", "landing_zone", "change_feed", "follow"), running)
     assert {schedule.name for schedule in defs.schedules or ()} == {"every_morning", "every_week_reconcile"}
     assert defs.resolve_job_def("everything").partitions_def
 

@@ -18,6 +18,13 @@ where r.id is null or (
     and exists (select from unified.entities as e where e.id = r.to_id and initcap(e.entity_type) = r.to_label)
 )
 """
+_FORGOTTEN = """
+select count(*) from unified.relationships as r
+where not exists (select from ops.waiting_edges as w where w.graph = 'operations' and w.edge_id = r.id) and not (
+    exists (select from unified.entities as e where e.id = r.from_id and initcap(e.entity_type) = r.from_label)
+    and exists (select from unified.entities as e where e.id = r.to_id and initcap(e.entity_type) = r.to_label)
+)
+"""
 
 
 def assert_same(pg: Connection, falkordb: FalkorDB) -> None:
@@ -26,6 +33,7 @@ def assert_same(pg: Connection, falkordb: FalkorDB) -> None:
     assert [each for each in parities(pg, graph, "operations") if not each.holds] == []
     assert [id for part in parts_of("operations")[:2] for b in BUCKETS for id in falsified(pg, graph, part, b)] == []
     assert pg.execute(_WAITS_IN_VAIN).fetchall() == [(0,)]
+    assert pg.execute(_FORGOTTEN).fetchall() == [(0,)]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -2,14 +2,16 @@
 
 import psycopg
 import pytest
-from falkordb import FalkorDB
+from falkordb import FalkorDB, Graph
 
+import sonik_assets.graph.mend as mending
+from resources.errors import TransientError
 from sonik_assets.changes import acks, slot
 from sonik_assets.changes.lsn import Lsn
 from sonik_assets.graph import bulk, cypher
 from sonik_assets.graph.contents import counts
 from sonik_assets.graph.parity import parities
-from sonik_assets.graph.positions import position, remember
+from sonik_assets.graph.positions import position, remember, server_run
 from sonik_assets.graph.sync import STORES, sync
 from tests.support.unified import World
 
@@ -107,7 +109,7 @@ def test_batches_are_bounded_and_each_is_remembered(
     sync(database, falkordb, "operations")
     people(world, 120)
     told: list[Lsn] = []
-    monkeypatch.setattr("sonik_assets.graph.sync.remember", lambda _c, _n, lsn: told.append(lsn))
+    monkeypatch.setattr("sonik_assets.graph.sync.remember", lambda _c, _n, lsn, _r: told.append(lsn))
     done = sync(database, falkordb, "operations", batch=50)
     assert (done.changed, len(told) > 1) == (120, True)
     assert told == sorted(set(told))
@@ -133,7 +135,7 @@ def test_a_graph_that_lost_its_last_writes_is_made_anew(world: World, falkordb: 
     people(world, 3)
     sync(database, falkordb, "operations")
     assert told is not None
-    remember(falkordb, "operations", told)
+    remember(falkordb, "operations", told, server_run(falkordb))
     cypher.write(falkordb.select_graph("operations"), "MATCH (n:Person) DELETE n")
     done = sync(database, falkordb, "operations")
     assert done.rebuilt.startswith("FalkorDB lost what it had")
@@ -152,7 +154,7 @@ def test_a_slot_that_is_gone_makes_every_graph_anew(world: World, falkordb: Falk
 
 def test_a_graph_from_another_history_is_made_anew(world: World, falkordb: FalkorDB, database: str) -> None:
     sync(database, falkordb, "operations")
-    remember(falkordb, "operations", Lsn.parse("FFFFFFF/0"))
+    remember(falkordb, "operations", Lsn.parse("FFFFFFF/0"), server_run(falkordb))
     assert "another server" in sync(database, falkordb, "operations").rebuilt
 
 
@@ -191,3 +193,118 @@ def test_a_transaction_that_is_open_meanwhile_comes_later(world: World, falkordb
         other.commit()
     sync(database, falkordb, "operations")
     assert counts(falkordb.select_graph("operations"))["labels"] == {"Person": 4}
+
+
+def test_an_applier_that_dies_behind_a_delete_forgets_no_edge(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fan, idol = people(world, 2)
+    world.relate(("Person", fan), "REFERRED", ("Person", idol))
+    sync(database, falkordb, "operations")
+    world.delete(idol)
+    write = cypher.write
+
+    def dies(graph: object, query: str, **literals: str) -> list[list[object]]:
+        done = write(graph, query, **literals)  # type: ignore[arg-type]
+        if query.endswith("DELETE n"):
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(cypher, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        sync(database, falkordb, "operations")
+    monkeypatch.undo()
+    sync(database, falkordb, "operations")
+    assert waiting(world) == 1
+    world.add("unified.entities", id=idol, entity_type="person", name="back")
+    sync(database, falkordb, "operations")
+    assert counts(falkordb.select_graph("operations"))["types"] == {"REFERRED": 1}
+    assert (waiting(world), same(world, falkordb)) == (0, True)
+
+
+def test_an_edge_waits_until_the_disk_has_it(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (fan,) = people(world, 1)
+    late = "00000000-0000-7000-8000-000000000000"
+    world.relate(("Person", fan), "REFERRED", ("Person", late))
+    sync(database, falkordb, "operations")
+    world.add("unified.entities", id=late, entity_type="person", name="late")
+    before: list[int] = []
+    monkeypatch.setattr("sonik_assets.graph.apply.wait_for_disk", lambda *_: before.append(waiting(world)))
+    sync(database, falkordb, "operations")
+    assert (before, waiting(world)) == ([1], 0)
+
+
+def test_a_server_that_was_started_again_in_the_middle_is_noticed(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync(database, falkordb, "operations")
+    people(world, 2)
+    runs = iter(("one", "two"))
+    monkeypatch.setattr("sonik_assets.graph.sync.server_run", lambda _: next(runs))
+    with pytest.raises(TransientError, match="started again"):
+        sync(database, falkordb, "operations")
+    monkeypatch.undo()
+    assert sync(database, falkordb, "operations").rebuilt == "nobody knows how far it is"
+    assert same(world, falkordb)
+
+
+def test_a_slot_made_anew_while_a_graph_was_loaded_skips_nothing(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rebuild, calls = bulk.rebuild, iter(range(9))
+
+    def slow(*arguments: str) -> bulk.Loaded:
+        done = rebuild(*arguments)  # type: ignore[arg-type]
+        if next(calls) == 0:
+            slot.drop(world.pg)
+            people(world, 1)
+            slot.ensure(world.pg)
+        return done
+
+    monkeypatch.setattr(bulk, "rebuild", slow)
+    sync(database, falkordb, "operations")
+    assert same(world, falkordb)
+    assert counts(falkordb.select_graph("operations"))["labels"] == {"Person": 1}
+
+
+def test_what_an_agent_writes_while_memory_is_made_is_kept(
+    world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add("unified.agent_sessions", name="s")
+    prepare = mending.prepare
+
+    def meanwhile(client: FalkorDB, name: str) -> Graph:
+        found = prepare(client, name)
+        cypher.write(found, "CREATE (:Thought)")
+        return found
+
+    monkeypatch.setattr(mending, "prepare", meanwhile)
+    sync(database, falkordb, "agent_memory")
+    assert counts(falkordb.select_graph("agent_memory"))["labels"] == {"Session": 1, "Thought": 1}
+
+
+def test_an_edge_that_no_graph_can_hold_any_more_goes(world: World, falkordb: FalkorDB, database: str) -> None:
+    one, other = people(world, 2)
+    world.relate(("Person", one), "REFERRED", ("Person", other), weight=0.5)
+    sync(database, falkordb, "operations")
+    world.pg.execute("update unified.relationships set confidence = 'NaN', weight = 0.9")
+    sync(database, falkordb, "operations")
+    assert counts(falkordb.select_graph("operations"))["types"] == {}
+    assert same(world, falkordb)
+
+
+def test_two_do_not_write_one_graph(world: World, falkordb: FalkorDB, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as other, mending.only_writer(other, "operations"):
+        with pytest.raises(TransientError, match="another process"):
+            sync(database, falkordb, "operations")
+        sync(database, falkordb, "knowledge")
+    sync(database, falkordb, "operations")
+
+
+def test_another_schema_makes_the_graph_anew(world: World, falkordb: FalkorDB, database: str) -> None:
+    sync(database, falkordb, "operations")
+    falkordb.connection.hset("sonik:schemas", "operations", "older")
+    assert sync(database, falkordb, "operations").rebuilt == "it was made by another schema"
+    assert sync(database, falkordb, "operations").rebuilt == ""

@@ -1,6 +1,6 @@
 """A run over the graphs is asked for when the log has something that they lack, and only then."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,7 +10,10 @@ import pytest
 from falkordb import FalkorDB
 
 from resources.dagster import Stores
+from resources.embedded import Endpoints
+from resources.stores import falkordb as falkordb_store
 from sensors.change_feed import change_feed
+from sonik_assets.changes import slot
 from sonik_assets.graph.sync import sync
 from tests.support.unified import World
 
@@ -21,11 +24,15 @@ class FixedStores(Stores):
     """PostgreSQL at a given address."""
 
     postgres_url: str
+    falkordb_url: str
 
     @contextmanager
     def postgres(self) -> Iterator[psycopg.Connection[Any]]:
         with psycopg.connect(self.postgres_url) as connection:
             yield connection
+
+    def falkordb(self) -> FalkorDB:
+        return falkordb_store.connect(self.falkordb_url)
 
 
 @pytest.fixture
@@ -34,15 +41,24 @@ def world(database: str) -> Iterator[World]:
         yield World(connection)
 
 
-def tick(
-    database: str, instance: dg.DagsterInstance, definitions: dg.Definitions | None = None
-) -> list[dg.RunRequest | dg.SkipReason]:
-    context = dg.build_sensor_context(
-        instance=instance,
-        resources={"stores": FixedStores(postgres_url=database)},
-        repository_def=definitions.get_repository_def() if definitions else None,
-    )
-    return list(change_feed(context))
+type Tick = Callable[..., list[dg.RunRequest | dg.SkipReason]]
+
+
+@pytest.fixture
+def tick(database: str, endpoints: Endpoints, falkordb: FalkorDB) -> Tick:
+    stores = FixedStores(postgres_url=database, falkordb_url=endpoints.falkordb)
+
+    def ask(
+        instance: dg.DagsterInstance, definitions: dg.Definitions | None = None
+    ) -> list[dg.RunRequest | dg.SkipReason]:
+        context = dg.build_sensor_context(
+            instance=instance,
+            resources={"stores": stores},
+            repository_def=definitions.get_repository_def() if definitions else None,
+        )
+        return list(change_feed(context))
+
+    return ask
 
 
 def reason(found: list[dg.RunRequest | dg.SkipReason]) -> str:
@@ -51,26 +67,28 @@ def reason(found: list[dg.RunRequest | dg.SkipReason]) -> str:
     return str(skip.skip_message)
 
 
-def test_changes_ask_for_one_run_until_they_are_applied(world: World, falkordb: FalkorDB, database: str) -> None:
+def test_changes_ask_for_one_run_until_they_are_applied(
+    world: World, falkordb: FalkorDB, database: str, tick: Tick
+) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        assert reason(tick(database, instance)) == "nothing new on the log"  # no graph yet: a run makes it
+        assert reason(tick(instance)) == "nothing new on the log"  # no graph yet: a run makes it
         sync(database, falkordb, "operations")
-        assert reason(tick(database, instance)) == "nothing new on the log"
+        assert reason(tick(instance)) == "nothing new on the log"
         world.entity("Person", "Ana")
-        (first,), (again,) = tick(database, instance), tick(database, instance)
+        (first,), (again,) = tick(instance), tick(instance)
         assert isinstance(first, dg.RunRequest)
         assert isinstance(again, dg.RunRequest)
         assert first.asset_selection == [OPERATIONS]
         assert first.run_key == again.run_key  # dagster starts it once
         sync(database, falkordb, "operations")
-        assert reason(tick(database, instance)) == "nothing new on the log"
+        assert reason(tick(instance)) == "nothing new on the log"
         world.entity("Person", "Eva")
-        (later,) = tick(database, instance)
+        (later,) = tick(instance)
         assert isinstance(later, dg.RunRequest)
         assert later.run_key != first.run_key
 
 
-def test_it_waits_for_runs_and_for_invariants(world: World, falkordb: FalkorDB, database: str) -> None:
+def test_it_waits_for_runs_and_for_invariants(world: World, falkordb: FalkorDB, database: str, tick: Tick) -> None:
     @dg.asset(key=["unified", "entities"], group_name="unified")
     def entities() -> None:
         pass
@@ -86,16 +104,31 @@ def test_it_waits_for_runs_and_for_invariants(world: World, falkordb: FalkorDB, 
     with dg.DagsterInstance.ephemeral() as instance:
         for good in (False, True):
             job.execute_in_process(instance=instance, raise_on_error=False)
-            found = tick(database, instance, definitions)
+            found = tick(instance, definitions)
             assert isinstance(found[0], dg.RunRequest) is good
             if not good:
                 assert "held back: unified/entities:no_duplicates failed" in reason(found)
         run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-        assert "under way" in reason(tick(database, instance, definitions))
+        assert "under way" in reason(tick(instance, definitions))
         instance.report_run_canceled(run)
-        assert isinstance(tick(database, instance, definitions)[0], dg.RunRequest)
+        assert isinstance(tick(instance, definitions)[0], dg.RunRequest)
 
 
-def test_a_database_without_the_feed_is_no_error(database: str) -> None:
+def test_a_graph_that_changes_cannot_help_is_asked_for_too(
+    world: World, falkordb: FalkorDB, database: str, tick: Tick
+) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
-        assert reason(tick(database, instance)) == "nothing new on the log"
+        sync(database, falkordb, "operations")
+        slot.drop(world.pg)
+        assert isinstance(tick(instance)[0], dg.RunRequest)
+        sync(database, falkordb, "knowledge")  # makes the slot anew
+        assert isinstance(tick(instance)[0], dg.RunRequest)
+        sync(database, falkordb, "operations")
+        assert reason(tick(instance)) == "nothing new on the log"
+        falkordb.select_graph("operations").delete()
+        assert isinstance(tick(instance)[0], dg.RunRequest)
+
+
+def test_a_database_without_the_feed_is_no_error(tick: Tick) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert reason(tick(instance)) == "nothing new on the log"

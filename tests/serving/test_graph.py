@@ -64,6 +64,11 @@ def test_mistakes_say_what_to_do(scene: Scene, name: str, given: dict[str, str],
         query(scene.pg, scene.client, name, given, Staff())
 
 
+def test_text_that_is_no_utf8_is_refused(scene: Scene) -> None:
+    with pytest.raises(TerminalError, match="is no UTF-8 text"):
+        query(scene.pg, scene.client, "touched_by_session", {"session": "\udcff"}, Staff())
+
+
 def test_a_name_of_two_things_asks_for_an_id(scene: Scene) -> None:
     twin = "insert into unified.entities (entity_type, name) values ('venue', 'NANDÚ') returning id"
     (id,) = scene.pg.execute(twin).fetchone() or ("",)

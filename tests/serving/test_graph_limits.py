@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 from resources.errors import SonikError, TerminalError, TransientError
 from sonik_assets.graph import cypher
 from sonik_assets.serving import decay
-from sonik_assets.serving.asking import Asking
+from sonik_assets.serving.asking import Answer, Asking
 from sonik_assets.serving.catalogue import SCOPES, TIMEOUT_MS, Query, catalogue
-from sonik_assets.serving.graph import RUNNERS, query
+from sonik_assets.serving.graph import RUNNERS, asking, query, run
 from sonik_assets.serving.scope import Staff
 from tests.support.scene import Scene
 
 EVERY = pytest.mark.parametrize("asked", catalogue().values(), ids=lambda each: each.name)
+GIVEN = {"organizer": "Crobar", "hops": "4", "half_life_days": "never", "limit": "20"}
+NEXT = "UNWIND range(0, 200000) AS a RETURN sum(a) AS total"
 SLOW = "UNWIND range(0, 100000) AS a UNWIND range(0, 100000) AS b RETURN sum(a * b) AS total"
 # Of these the server is known to ignore the time limit, or to look at all ways there are.
 UNBOUNDED = re.compile(r"SPpaths|SSpaths|shortestPath|betweenness|\[:[^\]]*\*(?!\d*\.\.\d)", re.IGNORECASE)
@@ -32,6 +34,7 @@ INJECTED = (
     "a\0b",
     "$own",
     "💥\n\r",
+    "\udcff",
 )
 DAY = 86_400_000
 
@@ -76,6 +79,31 @@ def test_the_whole_limit_of_a_query_holds(scene: Scene) -> None:
     with pytest.raises(TransientError, match="took too long"):
         asked.rows()
     assert 0.5 < time.monotonic() - started < 3
+
+
+def test_a_question_of_many_statements_has_one_limit(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asking(scene.pg, scene.client, catalogue()["lead_paths"], GIVEN, Staff())
+    sent: list[float] = []
+
+    def endless(timed: Asking) -> Answer:
+        while len(sent) < 100:
+            timed.rows(NEXT)
+            sent.append(time.monotonic())
+        return Answer([])
+
+    monkeypatch.setitem(RUNNERS, "lead_paths", endless)
+    monkeypatch.setitem(TIMEOUT_MS, "search", 200)
+    started = time.monotonic()
+    with pytest.raises(TransientError, match="took too long"):
+        run(asked)
+    assert 0 < len(sent) < 100
+    assert time.monotonic() - started < 2
+
+
+def test_past_the_whole_limit_nothing_is_sent(scene: Scene) -> None:
+    asked = replace(asking(scene.pg, scene.client, catalogue()["lead_paths"], GIVEN, Staff()), until=time.monotonic())
+    with pytest.raises(TransientError, match="query lead_paths took too long: over 6 s in all"):
+        asked.rows(NEXT)
 
 
 def test_nothing_can_be_written(scene: Scene) -> None:

@@ -146,12 +146,26 @@ def test_what_an_organizer_may_ask_is_of_its_own_events(scene: Scene) -> None:
     assert [row["event"] for row in ask(scene, "who_also_attended", mine, event="Noche").rows] == ["Tarde"]
     assert len(ask(scene, "who_also_attended", Staff(), event="Noche").rows) == 2
     assert ask(scene, "spread_of_event", mine, event="Noche").rows == [
-        {"generation": 0, "people": 1, "shared": 1, "came": 1, "bought": 0, "brought_others": 1},
-        {"generation": 1, "people": 1, "shared": 0, "came": 1, "bought": 1, "brought_others": 0},
+        {"people": 2, "shared": 1, "came": 2, "bought": 1}
     ]
     assert {each.name for each in OPEN} == {
         *("artists_at_venue", "venues_by_promoter", "who_also_attended", "spread_of_event")
     }
+
+
+def test_a_referral_to_a_rivals_event_tells_an_organizer_nothing(scene: Scene) -> None:
+    """The graph has one referral a pair: Mia brought Leo to what is Rival's, and both came to Noche."""
+    graph = scene.client.select_graph("operations")
+    people = {"mia": scene.ids["Mia"], "leo": scene.ids["Leo"]}
+    one = "(:Person {id: $mia})-[r:REFERRED]->(:Person {id: $leo})"
+    before, staff = (ask(scene, "spread_of_event", who, event="Noche") for who in (crobar(scene), Staff()))
+    graph.query("MATCH (m:Person {id: $mia}), (l:Person {id: $leo}) CREATE (m)-[:REFERRED {weight: 1.0}]->(l)", people)
+    try:
+        assert ask(scene, "spread_of_event", crobar(scene), event="Noche") == before
+        assert ask(scene, "spread_of_event", Staff(), event="Noche") != staff
+    finally:
+        graph.query(f"MATCH {one} DELETE r", people)
+    assert "no generations for organizers" in before.notes[0]
 
 
 def test_an_organization_without_events_learns_nothing(scene: Scene) -> None:
@@ -185,6 +199,24 @@ def test_an_agent_asks_of_things_that_are_no_people(scene: Scene) -> None:
 def test_what_a_session_touched_has_the_names_of_the_other_graph(scene: Scene) -> None:
     answer = ask(scene, "touched_by_session", Staff(), session="s-1")
     assert {row["name"] for row in answer.rows} == {"Ana", "Leo", "Zoe"}  # the label that is none is not asked for
+
+
+def test_what_an_agent_wrote_of_another_type_is_left_out(scene: Scene) -> None:
+    """Agents write into their own graph whatever they like."""
+    graph = scene.client.select_graph("agent_memory")
+    for number, value in enumerate(("['operations']", "5", "true", "null")):
+        for column in ("graph", "label", "ref_id"):
+            fields = {"graph": "'operations'", "label": "'Artist'", "ref_id": "'1'"} | {column: value}
+            props = ", ".join(f"{name}: {text}" for name, text in fields.items())
+            graph.query(
+                "MATCH (s:Session {name: 's-1'})"
+                f" CREATE (s)-[:ASKED]->(:Query {{id: 'odd{number}'}})-[:TOUCHED]->(:Reference:Odd {{{props}}})"
+            )
+    try:
+        for scope in (Staff(), Agent()):
+            assert {row["name"] for row in ask(scene, "touched_by_session", scope, session="s-1").rows} >= {"Ana"}
+    finally:
+        graph.query("MATCH (q:Query)-[:TOUCHED]->(r:Odd) DELETE q, r")
 
 
 def test_a_scope_is_one(scene: Scene) -> None:

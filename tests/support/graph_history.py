@@ -1,6 +1,7 @@
 """Random changes of a small `unified` schema: people, venues and edges that come, change, merge, move and go."""
 
 import random
+from collections.abc import Callable
 
 from tests.support.unified import World
 
@@ -11,14 +12,18 @@ class History:
     """A random history of a world; the same for the same seed. `step` is one transaction of a few changes."""
 
     def __init__(self, world: World, seed: int) -> None:
+        self.gone: list[tuple[str, str]] = []
         self.world, self.dice = world, random.Random(seed)  # noqa: S311 - repeatable, not secret
 
     def step(self) -> None:
         """Commit one to four random changes together."""
         with self.world.pg.transaction():
             for _ in range(self.dice.randint(1, 4)):
-                self.dice.choice((self._come, self._come, self._relate, self._relate, self._change, self._weigh,
-                                  self._merge, self._split, self._go, self._move, self._tell))()  # fmt: skip
+                self.dice.choice(self._kinds())()
+
+    def _kinds(self) -> tuple[Callable[[], None], ...]:
+        some = (self._change, self._weigh, self._merge, self._split, self._go, self._back, self._move, self._tell)
+        return (self._come, self._come, self._relate, self._relate, *some)
 
     def _pick(self, kind: str | None = None) -> tuple[str, str] | None:
         query = (
@@ -85,6 +90,7 @@ class History:
         """An entity goes and its edges stay, dangling; or with them."""
         if found := self._pick():
             self.world.delete(found[1])
+            self.gone.append(found)
             if self.dice.random() < 0.5:
                 self.world.pg.execute("delete from unified.relationships where %s in (from_id, to_id)", [found[1]])
 
@@ -105,3 +111,12 @@ class History:
                 " on conflict (entity_id) do update set domain = excluded.domain",
                 [found[1], f"{self.dice.randrange(9)}.example"],
             )
+
+    def _back(self) -> None:
+        """What went comes back under its id, perhaps as something else; edges may have waited for it."""
+        if self.gone:
+            kind, id = self.gone.pop(self.dice.randrange(len(self.gone)))
+            there = self.world.pg.execute("select 1 from unified.entities where id = %s", [id]).fetchone()
+            if not there:  # the transaction in which it went may have been lost
+                kind = self.dice.choice((kind, "Organization"))
+                self.world.add("unified.entities", id=id, entity_type=kind.lower(), name="back")

@@ -42,6 +42,7 @@ STEPS = {
         "attribution_edges",
         "business_edges",
         "engagement_keys",
+        "entity_confidence",
         "event_records",
         "knowledge_edges",
         "live_map",

@@ -202,11 +202,14 @@ def test_given_urls_replace_the_embedded_servers(home: Path, settings: Settings,
     assert all(s.running for s in embedded.status(settings))
 
 
-def test_one_given_server_leaves_the_others_embedded(home: Path, endpoints: embedded.Endpoints) -> None:
+def test_one_given_server_leaves_the_others_embedded(
+    home: Path, settings: Settings, endpoints: embedded.Endpoints
+) -> None:
     mixed = replace(settings_of(home), postgres_url=endpoints.postgres, falkordb_url=endpoints.falkordb)
     found = embedded.up(mixed)
     assert found.redis != endpoints.redis
     assert [len(pids) for pids in running(home)] == [0, 1]
+    embedded.up(settings)  # its users have the passwords of the other home now
 
 
 def test_a_given_server_that_is_down_is_named_without_its_password(home: Path) -> None:
