@@ -51,13 +51,16 @@ _MOVE = "update ops.store_acks set lsn = %(upto)s::pg_lsn, at = now() where lsn 
 def read(pg: "psycopg.Connection[Any]", since: Lsn, tables: Collection[str], size: int = 50_000) -> Iterator[Batch]:
     """Yield what was committed after `since`, in the order of the log, in batches of about `size` keys at most.
 
-    `since`: an `end` of a batch, or `slot.position`. The last batch is empty, and its `end` is where the log was when
-    reading began. Meanwhile the connection may be used, with transactions; others may read the slot. The server keeps
+    `since`: an `end` of a batch, or `slot.position`; 0 is wherever the slot begins. Where the slot is past it, there is
+    one batch only, which asks for a rebuild. The last batch is empty, and its `end` is where the log was when reading
+    began. Meanwhile the connection may be used, with transactions; others may read the slot. The server keeps
     what it decoded, in memory and then in a temporary file. Errors as of `slot.alone`.
     """
     with slot.alone(pg) as name:
         begin = slot.state(pg).confirmed
-        if begin is None or since < begin:  # made anew since it was looked at: what came in between is on no log
+        if (
+            begin is not None and 0 < since < begin
+        ):  # made anew since it was looked at: what came in between is on no log
             yield Batch({}, None, rebuild=True)
             return
         upto = slot.position(pg)
