@@ -15,7 +15,7 @@ def connect(url: str) -> FalkorDB:
     Queries have no time limit on our side: a rebuild may take minutes.
     """
     try:
-        client = FalkorDB.from_url(url, socket_timeout=None)
+        client = FalkorDB.from_url(url, socket_timeout=None, encoding_errors="replace")
         client.connection.ping()
     except ValueError:
         # Neither its text nor its traceback: they quote what may be a part of the password.

@@ -52,6 +52,9 @@ def snapshot_rows(postgres_url: str, graph: str) -> Generator[Rows]:
         with dbapi.connect(postgres_url) as connection:
             with connection.cursor() as cursor:
                 cursor.execute(_SNAPSHOT)
+                # Before the snapshot is taken: a table that is emptied or made anew later would look empty to it.
+                tables = ", ".join(f"unified.{name}" for name in schema.relations_of(graph))
+                cursor.execute(f"lock table {tables} in access share mode")
             yield from _rows(connection, graph)
     except (dbapi.Error, OSError, pa.ArrowException) as error:  # the latter two from batches after the first
         raise TransientError(f"graph {graph}: reading it from PostgreSQL failed: {error}; run again") from error

@@ -17,7 +17,7 @@ from sonik_assets.serving.catalogue import catalogue
 if TYPE_CHECKING:
     from falkordb import Graph
 
-SPOKES = 10_000
+SPOKES = 20_000
 INDEXES = [(label, "id") for label in ("Venue", "Organization", "Event", "Feature", "Session", "Person")]
 INDEXES += [("CodeModule", "path"), ("Ticket", "event_id")]
 HUB = """
@@ -34,7 +34,12 @@ CREATE (p:Person {id: toString(i), claim_status: 'claimed'}), (x:Event {id: toSt
        (:Feature {id: toString(i)})-[:IMPACTS {weight: 0.5}]->(r),
        (s)-[:ASKED]->(:Query)-[:TOUCHED]->(:Reference {graph: 'operations', label: 'Person', ref_id: toString(i)})
 """
-STATEMENTS = [(asked.name, part) for asked in catalogue().values() for part in asked.text.split("UNION ALL")]
+# `Asking.lists` sends parts on their own; of the others only `spread` has such.
+STATEMENTS = [
+    (asked.name, part)
+    for asked in catalogue().values()
+    for part in ([asked.text] if asked.runner == "spread" else asked.text.split("UNION ALL"))
+]
 STATEMENTS += [("people", whole_graph.PEOPLE), ("going", whole_graph.GOING), ("hops", paths.HOPS)]
 STATEMENTS += [("known", paths.KNOWN), ("referred", spread.REFERRED)]
 ENOUGH_MS = 20_000
@@ -42,7 +47,7 @@ ENOUGH_MS = 20_000
 
 @pytest.fixture(scope="module")
 def hub(endpoints: Endpoints) -> "Iterator[tuple[Graph, dict[str, object]]]":
-    """Everything that a query begins with, each joined to 10,000 others; and what the queries bind."""
+    """Everything that a query begins with, each joined to 20,000 others; and what the queries bind."""
     graph = falkordb.connect(endpoints.falkordb).select_graph(f"hub_{uuid.uuid4().hex[:8]}")
     for label, property in INDEXES:
         graph.query(f"CREATE INDEX FOR (n:{label}) ON (n.{property})")
@@ -51,16 +56,9 @@ def hub(endpoints: Endpoints) -> "Iterator[tuple[Graph, dict[str, object]]]":
     named = dict.fromkeys(("venue", "promoter", "organizer", "event", "feature", "module", "session"), "hub")
     lists = dict.fromkeys(("frontier", "numbers", "people"), numbers)
     pairs = [[numbers[0], number] for number in numbers[1:1000]]
-    plain = {
-        "own": None,
-        "limit": 1000,
-        "least": 1,
-        "now_ms": 0,
-        "half_life_days": None,
-        "most": SPOKES,
-        "persons": True,
-    }
-    yield graph, {**named, **lists, "pairs": pairs, **plain}
+    numeric = {"limit": 1000, "least": 1, "now_ms": 0, "most": 1_000_000}
+    rest: dict[str, object] = {"pairs": pairs, "own": None, "half_life_days": None, "persons": True}
+    yield graph, {**named, **lists, **numeric, **rest}
     graph.delete()
 
 
@@ -68,24 +66,21 @@ def hub(endpoints: Endpoints) -> "Iterator[tuple[Graph, dict[str, object]]]":
 def test_a_statement_is_stopped_inside(hub: "tuple[Graph, dict[str, object]]", name: str, text: str) -> None:
     graph, known = hub
     bound = {each: value for each, value in known.items() if f"${each}" in text}
-    sent = f"{text}\n"
-    whole = _took(graph, sent, ENOUGH_MS, bound)
-    stopped = []
-    for _ in range(3):
-        with pytest.raises(TransientError, match="took too long"):
-            _took(graph, sent, 1, bound, stopped)
-    # A statement that heeds it only between its parts would go on to the end of one; the rest is sending and reading.
-    assert min(stopped) < max(whole * 0.75, 0.03), name
+    reached, whole = _took(graph, text, ENOUGH_MS, bound)
+    tries = [_took(graph, text, 1, bound) for _ in range(4)]
+    stopped = [seconds for ended, seconds in tries if not ended]
+    assert reached
+    assert stopped
+    # One that heeds it between its parts only would go on to the end of a part; the rest is sending and reading.
+    assert min(stopped) < max(0.75 * whole, 0.03), name
 
 
-def _took(
-    graph: "Graph", text: str, limit_ms: int, bound: dict[str, object], ended: list[float] | None = None
-) -> float:
+def _took(graph: "Graph", text: str, limit_ms: int, bound: dict[str, object]) -> tuple[bool, float]:
+    """Return whether the statement came to its end, and the seconds."""
     began = time.perf_counter()
     try:
         assert cypher.read(graph, text, timeout_ms=limit_ms, **bound)
-    finally:
-        took = time.perf_counter() - began
-        if ended is not None:
-            ended.append(took)
-    return took
+    except TransientError as error:
+        assert "took too long" in str(error)  # noqa: PT017
+        return False, time.perf_counter() - began
+    return True, time.perf_counter() - began

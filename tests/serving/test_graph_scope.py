@@ -208,10 +208,8 @@ def test_what_an_agent_wrote_of_another_type_is_left_out(scene: Scene) -> None:
         for column in ("graph", "label", "ref_id"):
             fields = {"graph": "'operations'", "label": "'Artist'", "ref_id": "'1'"} | {column: value}
             props = ", ".join(f"{name}: {text}" for name, text in fields.items())
-            graph.query(
-                "MATCH (s:Session {name: 's-1'})"
-                f" CREATE (s)-[:ASKED]->(:Query {{id: 'odd{number}'}})-[:TOUCHED]->(:Reference:Odd {{{props}}})"
-            )
+            asked = f"(:Query {{id: 'odd-{column}-{number}'}})-[:TOUCHED]->(:Reference:Odd {{{props}}})"
+            graph.query(f"MATCH (s:Session {{name: 's-1'}}) CREATE (s)-[:ASKED]->{asked}")
     try:
         for scope in (Staff(), Agent()):
             assert {row["name"] for row in ask(scene, "touched_by_session", scope, session="s-1").rows} >= {"Ana"}
