@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 CHUNK = 5_000
 """Rows a query: larger ones block other readers, and very large deletes are known to crash the server."""
+EDGES = 50_000
+"""Edges of deleted nodes that one query deletes."""
 
 
 class Place(NamedTuple):
@@ -71,7 +73,7 @@ class Applied:
 
 def apply(pg: "Connection[Any]", client: "FalkorDB", name: str, touched: Touched, *, chunk: int = CHUNK) -> Applied:
     """Make the touched nodes and edges of graph `name` as they are in PostgreSQL now; `pg` is in no transaction."""
-    graph, done, edges = client.select_graph(name), Applied(), _Edges()
+    graph, done = client.select_graph(name), Applied()
     with pg.transaction():
         pg.execute("set transaction isolation level repeatable read, read only")
         # Edges are read while nodes are written.
@@ -83,11 +85,11 @@ def apply(pg: "Connection[Any]", client: "FalkorDB", name: str, touched: Touched
                 # Before any edge is written: an entity that changed its label has its edges at the new node only.
                 _delete_nodes(pg, graph, label, ids.difference(present), done, chunk)
                 arrived += present
-            _settle_edges(pg, graph, touched.edges, there, edges, done, chunk)
+            waiting = _settle_edges(pg, graph, touched.edges, there, done, chunk)
         if awaited := dict.fromkeys(id for id in _awaited(pg, name, arrived) if id not in touched.edges):
             with ahead(_edges_there(pg, name, list(awaited), chunk)) as there:
-                _settle_edges(pg, graph, awaited, there, edges, done, chunk)
-    _note(pg, client, name, [*touched.edges, *awaited], edges.waiting)
+                waiting += _settle_edges(pg, graph, awaited, there, done, chunk)
+    _note(pg, client, name, [*touched.edges, *awaited], waiting)
     return done
 
 
@@ -127,7 +129,12 @@ def _delete_nodes(
             continue
         with beside(pg) as aside:
             aside.execute(_LET_WAIT, {"graph": graph.name, "types": _types(graph.name), "ids": array(uuids(held))})
-        cypher.write(graph, f"{ours} DELETE n", ids=cypher.literal(held))
+        ids_held = cypher.literal(held)
+        # With the node go its edges, and a hub has more of them than one query should delete.
+        edges = f"{ours} MATCH (n)-[e]-() WITH e LIMIT {EDGES} DELETE e RETURN count(e)"
+        while cypher.write(graph, edges, ids=ids_held)[0][0] == EDGES:
+            pass
+        cypher.write(graph, f"{ours} DELETE n", ids=ids_held)
         done.deleted[label.name] += len(held)
 
 
@@ -136,15 +143,18 @@ def _settle_edges(
     graph: "Graph",
     wanted: Mapping[str, Place | None],
     there: Iterator["_Between | _Rows"],
-    edges: "_Edges",
     done: Applied,
     chunk: int,
-) -> None:
-    """Write the edges that are there, delete those that are not, that no graph can hold, or that are elsewhere now."""
+) -> list[tuple[str, str, str]]:
+    """Write the edges that are there, delete those that are not, that no graph can hold, or that are elsewhere now.
+
+    Return id and ends of those that miss an end in the graph.
+    """
+    waiting: list[tuple[str, str, str]] = []
     unwritten: set[str] = set()
     for found in there:
         if isinstance(found, _Rows):
-            edges.waiting += _upsert_edges(graph, found, done)
+            waiting += _upsert_edges(graph, found, done)
             unwritten.difference_update(row[0] for row in found.rows)
             continue
         here = {id: between for between, ids in found.ids.items() for id in ids}
@@ -154,6 +164,7 @@ def _settle_edges(
     if unwritten:
         rows = pg.execute(_PLACES, {"ids": array(unwritten)}).fetchall()
         delete_edges(graph, {id: Place(*place) for id, *place in rows}, done, chunk)
+    return waiting
 
 
 def _upsert_edges(graph: "Graph", found: "_Rows", done: Applied) -> list[tuple[str, str, str]]:
@@ -200,13 +211,6 @@ def delete_edges(graph: "Graph", places: Mapping[str, Place], done: Applied, chu
         for some in batched(rows, chunk):
             ((deleted,),) = cypher.write(graph, query, rows=cypher.literal(list(some)))
             done.deleted[type] += deleted
-
-
-@dataclass
-class _Edges:
-    """Id and ends of the edges that miss an end in the graph."""
-
-    waiting: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class _Between(NamedTuple):

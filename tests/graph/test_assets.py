@@ -1,40 +1,16 @@
 """The assets report what they did, and the check sees what is missing or too much."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import dagster as dg
-import psycopg
 import pytest
 from falkordb import FalkorDB
 
-from resources.dagster import Stores
 from resources.embedded import Endpoints
-from resources.stores import falkordb as falkordb_store
 from sonik_assets.changes import slot
 from sonik_assets.graph import cypher, schema
 from sonik_assets.graph.assets import ASSETS, repair
 from sonik_assets.graph.checks import CHECKS
+from tests.support.stores import FixedStores
 from tests.support.unified import World
-
-
-class FixedStores(Stores):
-    """Stores at given addresses."""
-
-    postgres_url: str
-    falkordb_url: str
-
-    @contextmanager
-    def postgres(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(self.postgres_url) as connection:
-            yield connection
-
-    def endpoints(self) -> Endpoints:
-        return Endpoints(self.postgres_url, self.postgres_url, self.falkordb_url, self.falkordb_url)
-
-    def falkordb(self) -> FalkorDB:
-        return falkordb_store.connect(self.falkordb_url)
 
 
 @pytest.fixture

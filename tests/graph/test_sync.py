@@ -308,3 +308,25 @@ def test_another_schema_makes_the_graph_anew(world: World, falkordb: FalkorDB, d
     falkordb.connection.hset("sonik:schemas", "operations", "older")
     assert sync(database, falkordb, "operations").rebuilt == "it was made by another schema"
     assert sync(database, falkordb, "operations").rebuilt == ""
+
+
+def test_a_hub_goes_in_chunks(world: World, falkordb: FalkorDB, database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, *fans = people(world, 8)
+    for fan in fans:
+        world.relate(("Person", fan), "REFERRED", ("Person", hub))
+        world.relate(("Person", hub), "REFERRED", ("Person", fan))
+    sync(database, falkordb, "operations")
+    world.delete(hub)
+    write, deleted = cypher.write, list[int]()
+
+    def counted(graph: Graph, query: str, **literals: str) -> list[list[object]]:
+        rows = write(graph, query, **literals)
+        if "DELETE e RETURN" in query:
+            deleted.append(rows[0][0])
+        return rows
+
+    monkeypatch.setattr("sonik_assets.graph.apply.EDGES", 5)
+    monkeypatch.setattr(cypher, "write", counted)
+    sync(database, falkordb, "operations")
+    assert deleted == [5, 5, 4]
+    assert (counts(falkordb.select_graph("operations"))["types"], waiting(world)) == ({}, 14)

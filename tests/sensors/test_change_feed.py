@@ -1,38 +1,20 @@
 """A run over the graphs is asked for when the log has something that they lack, and only then."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import dagster as dg
 import psycopg
 import pytest
 from falkordb import FalkorDB
 
-from resources.dagster import Stores
 from resources.embedded import Endpoints
-from resources.stores import falkordb as falkordb_store
 from sensors.change_feed import change_feed
 from sonik_assets.changes import slot
 from sonik_assets.graph.sync import sync
+from tests.support.stores import FixedStores
 from tests.support.unified import World
 
 OPERATIONS = dg.AssetKey(["graph", "operations"])
-
-
-class FixedStores(Stores):
-    """PostgreSQL at a given address."""
-
-    postgres_url: str
-    falkordb_url: str
-
-    @contextmanager
-    def postgres(self) -> Iterator[psycopg.Connection[Any]]:
-        with psycopg.connect(self.postgres_url) as connection:
-            yield connection
-
-    def falkordb(self) -> FalkorDB:
-        return falkordb_store.connect(self.falkordb_url)
 
 
 @pytest.fixture
