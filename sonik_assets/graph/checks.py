@@ -31,9 +31,9 @@ def same_check(graph: str) -> dg.AssetChecksDefinition:
         " different one each hour, the properties too. What others wrote is not looked at.",
     )
     def _same(stores: Stores) -> dg.AssetCheckResult:
-        from sonik_assets.graph.parity import BUCKETS, falsified, parities
+        from sonik_assets.graph.parity import bucket_of, falsified, parities
 
-        bucket = BUCKETS[int(datetime.now(UTC).timestamp() // 3600) % len(BUCKETS)]
+        bucket = bucket_of(datetime.now(UTC))
         with stores.postgres() as pg:
             selected = stores.falkordb().select_graph(graph)
             found = list(parities(pg, selected, graph))

@@ -6,16 +6,17 @@ does it (`sync.py`).
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from resources.errors import TransientError
 from sonik_assets.graph import schema
 from sonik_assets.graph.apply import Applied, Touched, apply, delete_edges
-from sonik_assets.graph.parity import Parity, parities
+from sonik_assets.graph.parity import Parity, bucket_of, falsified, parities
 from sonik_assets.graph.prepare import prepare
 
 if TYPE_CHECKING:
-    from falkordb import FalkorDB
+    from falkordb import FalkorDB, Graph
     from psycopg import Connection
 
 
@@ -26,6 +27,7 @@ def mend(pg: "Connection[Any]", client: "FalkorDB", name: str) -> tuple[list[Par
         with pg.transaction():
             pg.execute("set transaction isolation level repeatable read, read only")
             broken = [each for each in parities(pg, graph, name) if not each.holds]
+            broken += _forged(pg, graph, name)
         done = Applied()
         for each in broken:
             # Also where it differs: one that is there twice is gone twice, and written once more.
@@ -33,6 +35,16 @@ def mend(pg: "Connection[Any]", client: "FalkorDB", name: str) -> tuple[list[Par
             delete_edges(graph, {id: each.places[id] for id in wrong}, done)
         done.add(apply(pg, client, name, _touched(broken)))
     return broken, done
+
+
+def _forged(pg: "Connection[Any]", graph: "Graph", name: str) -> list[Parity]:
+    """Return what is not as its hash says, where the check looks in this hour and looked in the last."""
+    now = datetime.now(UTC)
+    buckets = (bucket_of(now), bucket_of(now - timedelta(hours=1)))
+    found = {
+        part: [id for each in buckets for id in falsified(pg, graph, part, each)] for part in schema.parts_of(name)
+    }
+    return [Parity(part, 0, 0, different=tuple(ids)) for part, ids in found.items() if ids]
 
 
 @contextmanager
@@ -53,10 +65,10 @@ def only_writer(pg: "Connection[Any]", name: str) -> Iterator[None]:
 
 
 def _touched(broken: Sequence[Parity]) -> Touched:
-    nodes = {
-        each.part.name: (*each.missing, *each.surplus, *each.different)
-        for each in broken
-        if isinstance(each.part, schema.Label)
-    }
+    nodes: dict[str, tuple[str, ...]] = {}
+    for each in broken:
+        if isinstance(each.part, schema.Label):
+            ids = (*each.missing, *each.surplus, *each.different)
+            nodes[each.part.name] = (*nodes.get(each.part.name, ()), *ids)
     edges = [each for each in broken if isinstance(each.part, schema.EdgeType)]
     return Touched(nodes, dict.fromkeys(id for each in edges for id in (*each.missing, *each.different)))

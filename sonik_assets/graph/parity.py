@@ -11,6 +11,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sonik_assets.graph import cypher, schema
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 BUCKETS = [f"{n:02x}" for n in range(256)]
 _MODULUS = 4294967296
 """Sums of a bucket stay exact in the doubles that the server adds with."""
+
+
+def bucket_of(at: datetime) -> str:
+    """Return the bucket whose properties are looked at in the hour of a time."""
+    return BUCKETS[int(at.timestamp() // 3600) % len(BUCKETS)]
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ def test_damage_is_repaired(world: World, falkordb: FalkorDB) -> None:
     assert all(each.holds for each in parities(world.pg, graph, "operations"))
 
 
-def test_a_property_changed_behind_its_hash_is_seen(world: World, falkordb: FalkorDB) -> None:
+def test_a_property_changed_behind_its_hash_is_seen_and_mended(
+    world: World, falkordb: FalkorDB, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ids = night(world)
     mend(world.pg, falkordb, "operations")
     graph = falkordb.select_graph("operations")
@@ -158,6 +160,10 @@ def test_a_property_changed_behind_its_hash_is_seen(world: World, falkordb: Falk
     assert falsified(world.pg, graph, artist, bucket) == []
     cypher.write(graph, "MATCH (n:Artist) SET n.genres = ['polka']")
     assert falsified(world.pg, graph, artist, bucket) == [ids["Artist"]]
+    monkeypatch.setattr("sonik_assets.graph.mend.bucket_of", lambda _: bucket)
+    broken, _ = mend(world.pg, falkordb, "operations")
+    assert [(each.part.name, set(each.different)) for each in broken] == [("Artist", {ids["Artist"]})]
+    assert falsified(world.pg, graph, artist, bucket) == []
 
 
 def test_every_property_is_told_as_it_was_written(world: World, falkordb: FalkorDB) -> None:
