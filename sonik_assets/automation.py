@@ -14,6 +14,8 @@ WHOLE_RUN = {"sonik/whole_run": "true"}
 BY_HAND = dg.AssetSelection.assets(dg.AssetKey(["graph", "repair"]))
 """Only people ask for these."""
 
+EVERY_HOUR = "0 * * * *"
+
 _C = dg.AutomationCondition
 
 
@@ -31,6 +33,12 @@ def follow() -> dg.AutomationCondition[Any]:
     waiting = news.since(handled).with_label("news_not_handled_yet")
     free = ~_C.any_deps_in_progress() & ~_C.in_progress()
     return (waiting & free & ~_upstream_failed() & _C.all_deps_blocking_checks_passed()).with_label("follow")
+
+
+def follow_hourly() -> dg.AutomationCondition[Any]:
+    """Return the condition of analyses: as `follow`, but at most once an hour, however often an upstream changes."""
+    asked = _C.newly_requested() | _C.initial_evaluation()
+    return (follow() & _C.cron_tick_passed(EVERY_HOUR).since(asked)).with_label("follow_hourly")
 
 
 def _upstream_changed() -> dg.AutomationCondition[Any]:

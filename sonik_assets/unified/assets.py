@@ -1,4 +1,6 @@
-"""dbt models as assets, in three parts: a failing mart must not stop the graph, nor a failing view the marts' owner.
+"""dbt models as assets, in four parts: a failing mart must not stop the graph, nor a failing view the marts' owner.
+
+Analyses read whole histories, and nobody acts on them within minutes: they are made at most once an hour.
 
 `ops/claims` and `ops/edits` are here too: the logs that claim states are read from, and corrections by people.
 """
@@ -11,11 +13,14 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
 
 from resources.dagster import Stores
-from sonik_assets.automation import follow, version
+from sonik_assets.automation import follow, follow_hourly, version
 from sonik_assets.unified import claim_files
 from sonik_assets.unified.claims import expire_old
 from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, keep_parse, manifest, point_at
 from sonik_assets.unified.telling import told
+
+ANALYSIS = "analysis"
+"""The folder of marts that are made once an hour."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -29,18 +34,19 @@ class Translator(DagsterDbtTranslator):
         """Return the data team."""
         return ["team:data"]
 
-    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> Any:  # noqa: ARG002
-        """Return the one condition. Views too are asked for: their tests are run again over what is new."""
-        return follow()
+    def get_automation_condition(self, dbt_resource_props: Mapping[str, Any]) -> Any:
+        """Return when a model is built. Views too are asked for: their tests are run again over what is new."""
+        return follow_hourly() if dbt_resource_props["fqn"][2] == ANALYSIS else follow()
 
 
-def dbt_part(name: str) -> dg.AssetsDefinition:
+def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
     """Return the assets of one folder of models, run by one `dbt build`."""
 
     @dbt_assets(
         name=f"dbt_{name}",
         manifest=manifest(),
-        select=f"fqn:sonik.{name}",
+        select=select,
+        exclude=exclude,
         dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True)),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="dbt",
@@ -89,6 +95,8 @@ EDITS = dg.AssetSpec(
     description="The append-only log of corrections by staff, claimants and owners: `sonik entity edit` writes it.",
 )
 
-STAGING, UNIFIED, MARTS = dbt_part("staging"), dbt_part("unified"), dbt_part("marts")
-ASSETS = [STAGING, claims, EDITS, UNIFIED, MARTS]
+STAGING, UNIFIED = dbt_part("staging", "fqn:sonik.staging"), dbt_part("unified", "fqn:sonik.unified")
+MARTS = dbt_part("marts", "fqn:sonik.marts", exclude=f"fqn:sonik.marts.{ANALYSIS}")
+ANALYSES = dbt_part("analyses", f"fqn:sonik.marts.{ANALYSIS}")
+ASSETS = [STAGING, claims, EDITS, UNIFIED, MARTS, ANALYSES]
 RESOURCES = {"dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=EXECUTABLE)}

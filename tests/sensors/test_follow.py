@@ -1,13 +1,14 @@
 """The condition of the stages over several ticks, on a chain that stands for ours: what is requested, and how often."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import dagster as dg
 import pytest
 
-from sonik_assets.automation import FOLLOW, WHOLE_RUN, follow
+from sonik_assets.automation import FOLLOW, WHOLE_RUN, follow, follow_hourly
 from sonik_assets.definitions import build_defs
 from sonik_assets.partitions import DAILY, FIRST_DAY
 
@@ -191,3 +192,29 @@ def test_every_asset_after_raw_follows_and_none_of_raw() -> None:
 
 def test_the_sensor_runs_from_the_start() -> None:
     assert FOLLOW.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_an_analysis_takes_the_news_of_an_hour_together() -> None:
+    made = 0
+
+    @dg.asset
+    def table() -> dg.MaterializeResult[Any]:
+        return dg.MaterializeResult(data_version=dg.DataVersion(str(made)))
+
+    @dg.asset(deps=[table], automation_condition=follow_hourly())
+    def analysis() -> None: ...
+
+    defs, cursor, asked = dg.Definitions([table, analysis]), None, []
+    with dg.DagsterInstance.ephemeral() as instance:
+        dg.materialize([table, analysis], instance=instance)
+        for hour, minute in ((8, 50), (8, 55), (9, 0), (9, 5), (9, 55), (10, 0), (11, 0)):
+            if hour < 11:
+                made += 1
+                dg.materialize([table], instance=instance)
+            moment = datetime(2026, 5, 1, hour, minute, 20, tzinfo=UTC)
+            result = dg.evaluate_automation_conditions(defs, instance, cursor=cursor, evaluation_time=moment)
+            cursor = result.cursor
+            if result.total_requested:
+                dg.materialize([analysis], instance=instance, selection=[analysis])
+            asked.append(result.total_requested)
+    assert asked == [0, 0, 1, 0, 0, 1, 0]
