@@ -34,6 +34,9 @@ class Settings:
     lancedb_uri: str = ""
     lake_uri: str = ""
     embedder: str = "minilm"
+    embedder_model: str | None = None
+    embedder_url: str | None = None
+    embedder_key: str | None = field(default=None, repr=False)
     directus_url: str | None = None
     directus_token: str | None = field(default=None, repr=False)
     twenty_url: str | None = None
@@ -69,6 +72,9 @@ class Settings:
             lancedb_uri=env.get("SONIK_LANCEDB_URI") or str(home / "lancedb"),
             lake_uri=env.get("SONIK_LAKE_URI") or str(home / "lake"),
             embedder=env.get("SONIK_EMBEDDER") or "minilm",
+            embedder_model=env.get("SONIK_EMBEDDER_MODEL") or None,
+            embedder_url=env.get("SONIK_EMBEDDER_URL") or None,
+            embedder_key=env.get("SONIK_EMBEDDER_KEY") or None,
             directus_url=env.get("DIRECTUS_URL") or None,
             directus_token=env.get("DIRECTUS_TOKEN") or None,
             twenty_url=env.get("TWENTY_URL") or None,

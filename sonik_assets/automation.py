@@ -14,6 +14,9 @@ WHOLE_RUN = {"sonik/whole_run": "true"}
 BY_HAND = dg.AssetSelection.assets(dg.AssetKey(["graph", "repair"]))
 """Only people ask for these."""
 
+BY_CLOCK = dg.AssetSelection.assets(dg.AssetKey(["vectors", "upkeep"]))
+"""What nothing follows from, at night."""
+
 EVERY_HOUR = "0 * * * *"
 
 _C = dg.AutomationCondition
@@ -71,7 +74,7 @@ def version(context: dg.AssetExecutionContext, key: dg.AssetKey, *, changed: boo
 
 FOLLOW = dg.AutomationConditionSensorDefinition(
     "follow",
-    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw") - BY_HAND,
+    target=dg.AssetSelection.all() - dg.AssetSelection.groups("raw") - BY_HAND - BY_CLOCK,
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
     description="After a change in raw: one run through the stages that follow from it.",

@@ -3,11 +3,11 @@
 import dagster as dg
 
 from resources.sources.catalogue import TABLES
-from sonik_assets.automation import BY_HAND, WHOLE_RUN
+from sonik_assets.automation import BY_CLOCK, BY_HAND, WHOLE_RUN
 
 EVERYTHING = dg.define_asset_job(
     "everything",
-    selection=dg.AssetSelection.all() - BY_HAND,
+    selection=dg.AssetSelection.all() - BY_HAND - BY_CLOCK,
     executor_def=dg.in_process_executor,
     tags=WHOLE_RUN,
     description="From the sources to the cache. Over a range of days it is one run (raw reads the range once).",
@@ -21,4 +21,11 @@ RECONCILE = dg.define_asset_job(
     description="Compares the ids of live sources with ours (config `reconcile: true`): finds deletes nobody logged.",
 )
 
-JOBS = [EVERYTHING, RECONCILE]
+UPKEEP = dg.define_asset_job(
+    "upkeep",
+    selection=BY_CLOCK,
+    executor_def=dg.in_process_executor,
+    description="Vector indexes with every row, old versions off the disk.",
+)
+
+JOBS = [EVERYTHING, RECONCILE, UPKEEP]

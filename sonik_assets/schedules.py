@@ -1,11 +1,11 @@
-"""The clock: a whole run every morning, so that a record that came late is still read; every week all ids compared."""
+"""The clock: upkeep at night, a whole run every morning, which reads late records, all ids compared every week."""
 
 from datetime import timedelta
 
 import dagster as dg
 
 from resources.dagster import Stores
-from sonik_assets.jobs import EVERYTHING, RECONCILE
+from sonik_assets.jobs import EVERYTHING, RECONCILE, UPKEEP
 
 LOOK_BACK_DAYS = 7
 """What a source touched longer ago than this and never showed before needs a backfill by hand."""
@@ -57,4 +57,13 @@ def every_week_reconcile(
     )
 
 
-SCHEDULES = [every_morning, every_week_reconcile]
+every_night_upkeep = dg.ScheduleDefinition(
+    name="every_night_upkeep",
+    job=UPKEEP,
+    cron_schedule="0 3 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="03:00 UTC: upkeep of the vector tables.",
+)
+
+SCHEDULES = [every_morning, every_week_reconcile, every_night_upkeep]

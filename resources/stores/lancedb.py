@@ -1,13 +1,15 @@
 """How to reach LanceDB and what its tables look like. Which documents are in them belongs to `vectors`.
 
-Every table of documents has one schema, so that search reads them all alike.
+Every table of documents has one schema, so that search reads them all alike. Indexes: `lance_indexes`; versions, tags
+and going back: `lance_versions`.
 """
 
+from collections.abc import Iterable, Iterator
+from itertools import batched
 from typing import TYPE_CHECKING
 
 import lancedb
 import pyarrow as pa
-from lancedb.index import FTS
 
 from resources.errors import TerminalError
 
@@ -22,9 +24,11 @@ PRIMARY_KEY = {b"lance-schema:unenforced-primary-key": b"true"}
 SCHEMA = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
+        pa.field("document_id", pa.string()),
         pa.field("kind", pa.string()),
         pa.field("name", pa.string()),
         pa.field("text", pa.string()),
+        pa.field("text_folded", pa.string()),
         pa.field("vector", pa.list_(pa.float32(), DIMENSION)),
         pa.field("model", pa.string()),
         pa.field("text_hash", pa.string()),
@@ -38,9 +42,15 @@ SCHEMA = pa.schema(
     ]
 )
 
+FILTER_VALUES = 1000
+"""Values a filter: it is parsed as text, and a huge one is slow."""
+
 
 def connect(uri: str) -> "DBConnection":
-    """Open the database at `uri` (a folder or an object store); raises TerminalError when it cannot be."""
+    """Open the database at `uri` (a folder or an object store); raises TerminalError when it cannot be.
+
+    An object store is reached as its environment variables say (`AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID`, ...).
+    """
     try:
         return lancedb.connect(uri)
     except (OSError, ValueError, RuntimeError) as error:
@@ -53,9 +63,23 @@ def open_table(database: "DBConnection", name: str) -> "Table | None":
     return database.open_table(name) if name in table_names(database) else None
 
 
-def ensure_table(database: "DBConnection", name: str) -> "Table":
-    """Return the table, created empty where it does not exist."""
-    return database.create_table(name, schema=SCHEMA, exist_ok=True)
+def overwrite(database: "DBConnection", name: str, rows: Iterator[pa.RecordBatch], facts: dict[str, str]) -> "Table":
+    """Write the table anew in one version and return it: readers have the old rows or all new ones, never half.
+
+    Rows stream through; its indexes are gone. `facts` become the table's own metadata.
+    """
+    schema = SCHEMA.with_metadata({key.encode(): value.encode() for key, value in facts.items()})
+    return database.create_table(name, pa.RecordBatchReader.from_batches(schema, rows), mode="overwrite")
+
+
+def facts(table: "Table") -> dict[str, str]:
+    """Return what `overwrite` wrote into the table's metadata."""
+    return {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
+
+
+def has_our_schema(table: "Table") -> bool:
+    """Return whether the table has the columns that we write, with the declared key."""
+    return bool(table.schema.equals(SCHEMA)) and table.schema.field("id").metadata == PRIMARY_KEY
 
 
 def table_names(database: "DBConnection") -> list[str]:
@@ -63,16 +87,12 @@ def table_names(database: "DBConnection") -> list[str]:
     return list(database.list_tables(limit=1000).tables)
 
 
-def ensure_text_index(table: "Table") -> None:
-    """Have every row in a Spanish full-text index; does nothing where that already holds."""
-    index = next((i for i in table.list_indices() if i.columns == ["text"]), None)
-    if index is None:
-        config = FTS(language="Spanish", stem=True, remove_stop_words=True, ascii_folding=True)
-        table.create_index("text", config=config)
-    elif index.num_unindexed_rows:
-        table.optimize()
-
-
 def quoted(text: str) -> str:
     """Return the text as a string literal for a filter: the only way that input enters one."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def among(column: str, values: Iterable[str]) -> Iterator[str]:
+    """Yield filters that together hold where the column is one of the values."""
+    for chunk in batched(values, FILTER_VALUES):
+        yield f"{column} in ({', '.join(map(quoted, chunk))})"

@@ -33,6 +33,12 @@ def acknowledged(pg: "psycopg.Connection[Any]", store: str) -> Ack | None:
     return None if row is None else Ack(Lsn.parse(row[0]), Lsn.parse(row[1]), row[2])
 
 
+def places(pg: "psycopg.Connection[Any]") -> dict[str, Ack]:
+    """Return how far each store is, of those that ever said."""
+    rows = pg.execute("select store, lsn::text, applied_lsn::text, at from ops.store_acks order by store").fetchall()
+    return {store: Ack(Lsn.parse(lsn), Lsn.parse(applied), at) for store, lsn, applied, at in rows}
+
+
 def acknowledge(pg: "psycopg.Connection[Any]", store: str, lsn: Lsn, *, applied: bool) -> None:
     """Remember that a store holds everything up to `lsn`; `applied`: it was written for it.
 

@@ -48,22 +48,25 @@ from pg_current_snapshot() as s
 _MOVE = "update ops.store_acks set lsn = %(upto)s::pg_lsn, at = now() where lsn >= %(from)s::pg_lsn and lsn < %(upto)s"
 
 
-def read(pg: "psycopg.Connection[Any]", since: Lsn, tables: Collection[str], size: int = 50_000) -> Iterator[Batch]:
+def read(
+    pg: "psycopg.Connection[Any]", since: Lsn, tables: Collection[str], size: int = 50_000, upto: Lsn | None = None
+) -> Iterator[Batch]:
     """Yield what was committed after `since`, in the order of the log, in batches of about `size` keys at most.
 
+    `upto`: a store that must not be ahead of others is told nothing that they have not (their position).
     `since`: an `end` of a batch, or `slot.position`; 0 is wherever the slot begins. Where the slot is past it, there is
     one batch only, which asks for a rebuild. The last batch is empty, and its `end` is where the log was when reading
     began. Meanwhile the connection may be used, with transactions; others may read the slot. The server keeps
     what it decoded, in memory and then in a temporary file. Errors as of `slot.alone`.
     """
     with slot.alone(pg) as name:
-        begin = slot.state(pg).confirmed
+        begin, here = slot.state(pg).confirmed, slot.position(pg)
         if (
             begin is not None and 0 < since < begin
         ):  # made anew since it was looked at: what came in between is on no log
             yield Batch({}, None, rebuild=True)
             return
-        upto = slot.position(pg)
+        upto = min(upto, here) if upto else here
         present: dict[str, int] = dict(pg.execute(_PRESENT, [SCHEMA]).fetchall())
         cursor = pg.cursor(f"sonik_feed_{uuid.uuid4().hex}", binary=True, withhold=True)
         others = [oid.to_bytes(4) for table, oid in present.items() if table not in tables]

@@ -116,6 +116,13 @@ def recreate(pg: "psycopg.Connection[Any]") -> None:
         _create(pg, slot)
 
 
+def make_ready(pg: "psycopg.Connection[Any]") -> None:
+    """Have a slot that can be followed: made where it is missing, made anew where it is lost. Errors as of `ensure`."""
+    ensure(pg)
+    if state(pg).lost:
+        recreate(pg)
+
+
 def drop(pg: "psycopg.Connection[Any]") -> None:
     """Drop the slot if it is there: a database that has one cannot be dropped."""
     with alone(pg) as slot:

@@ -4,12 +4,11 @@ The repair of last resort, and the way to fill a graph that also holds what othe
 does it (`sync.py`).
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import TransientError
+from sonik_assets.changes.writer import only_writer
 from sonik_assets.graph import schema
 from sonik_assets.graph.apply import Applied, Touched, apply, delete_edges
 from sonik_assets.graph.parity import Parity, bucket_of, falsified, parities
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 def mend(pg: "Connection[Any]", client: "FalkorDB", name: str) -> tuple[list[Parity], Applied]:
     """Compare and write; return what differed, by label and type, and what was written."""
-    with only_writer(pg, name):
+    with only_writer(pg, f"graph/{name}"):
         graph = prepare(client, name)
         with pg.transaction():
             pg.execute("set transaction isolation level repeatable read, read only")
@@ -45,23 +44,6 @@ def _forged(pg: "Connection[Any]", graph: "Graph", name: str) -> list[Parity]:
         part: [id for each in buckets for id in falsified(pg, graph, part, each)] for part in schema.parts_of(name)
     }
     return [Parity(part, 0, 0, different=tuple(ids)) for part, ids in found.items() if ids]
-
-
-@contextmanager
-def only_writer(pg: "Connection[Any]", name: str) -> Iterator[None]:
-    """Let one session write a graph at a time: of two that read and write by turns, the later would write the older.
-
-    TransientError where another does. The session may enter more than once.
-    """
-    lock = f"sonik.graph.{name}"
-    (mine,) = pg.execute("select pg_try_advisory_lock(hashtext(%s))", [lock]).fetchone() or (False,)
-    if not mine:
-        raise TransientError(f"graph {name} is being written by another process; run again when it has ended")
-    try:
-        yield
-    finally:
-        if not pg.closed:
-            pg.execute("select pg_advisory_unlock(hashtext(%s))", [lock])
 
 
 def _touched(broken: Sequence[Parity]) -> Touched:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from resources.stores.postgres import connect
 from sonik_assets.changes import acks, feed, slot
+from sonik_assets.changes.writer import only_writer
 from sonik_assets.graph import bulk, cypher, schema
 from sonik_assets.graph.apply import Applied, Place, Touched, apply
-from sonik_assets.graph.mend import mend, only_writer
+from sonik_assets.graph.mend import mend
 from sonik_assets.graph.positions import made_by_this_schema, position, remember, server_run, sign
 
 if TYPE_CHECKING:
@@ -61,13 +62,13 @@ def sync(postgres_url: str, client: "FalkorDB", name: str, *, batch: int = BATCH
     done = Synced(name)
     with connect(postgres_url) as pg:
         pg.autocommit = True
-        with only_writer(pg, name):
+        with only_writer(pg, store_of(name)):
             _bring_up(pg, postgres_url, client, done, batch)
     return done
 
 
 def _bring_up(pg: "Connection[Any]", postgres_url: str, client: "FalkorDB", done: Synced, batch: int) -> None:
-    _ensure_slot(pg)
+    slot.make_ready(pg)
     if reason := why_anew(pg, client, done.graph):
         _make_anew(pg, postgres_url, client, done, reason)
     while not _follow(pg, client, done, batch):
@@ -91,12 +92,6 @@ def why_anew(pg: "Connection[Any]", client: "FalkorDB", name: str) -> str:
     if state.confirmed is None or place.lsn < state.confirmed:
         return f"the log from {place.lsn} on is gone"
     return ""
-
-
-def _ensure_slot(pg: "Connection[Any]") -> None:
-    slot.ensure(pg)
-    if slot.state(pg).lost:
-        slot.recreate(pg)
 
 
 def _follow(pg: "Connection[Any]", client: "FalkorDB", done: Synced, size: int) -> bool:

@@ -1,7 +1,7 @@
-"""Do PostgreSQL and LanceDB hold the same documents? Ids are compared as sets; nothing is repaired here."""
+"""Do PostgreSQL and the stores of vectors hold the same documents? Ids are compared as sets, nothing is repaired."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from resources.stores import lancedb
 from sonik_assets.vectors.documents import TABLES
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import psycopg
 
     from resources.settings import Settings
+
+_COPIED = "select id from unified.embeddings where table_name = %s"
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,21 @@ class Parity:
 
 def parity(pg: "psycopg.Connection", settings: "Settings", name: str) -> Parity:
     """Compare the ids of a table's documents with the ids in LanceDB; a missing table holds none."""
-    sql = f"select id from ({TABLES[name].sql}) as d where d.text <> ''"
-    expected = {row[0] for row in pg.execute(sql)}
     table = lancedb.open_table(lancedb.connect(settings.lancedb_uri), name)
-    rows = [] if table is None else table.search().select(["id"]).to_arrow()["id"].to_pylist()
-    found: set[str] = {str(id) for id in rows}
+    rows: list[Any] = [] if table is None else table.search().select(["id"]).limit(None).to_arrow()["id"].to_pylist()
+    return _compared(pg, name, rows)
+
+
+def copy_parity(pg: "psycopg.Connection", name: str) -> Parity:
+    """Compare the ids of a table's documents with those of `unified.embeddings`, which may not be there."""
+    (there,) = pg.execute("select to_regclass('unified.embeddings') is not null").fetchone() or (False,)
+    return _compared(pg, name, [row[0] for row in pg.execute(_COPIED, [name])] if there else [])
+
+
+def _compared(pg: "psycopg.Connection", name: str, rows: list[str]) -> Parity:
+    table = TABLES[name]
+    sql = f"select id from ({table.sql.format(base=f'unified.{table.base}')}) as d where d.text <> ''"
+    expected, found = {row[0] for row in pg.execute(sql)}, set(rows)
     return Parity(
         expected=len(expected),
         found=len(rows),

@@ -1,106 +1,211 @@
-"""Makes a LanceDB table equal to its documents: only changed rows are written, only new texts embedded.
+"""Brings a LanceDB table up to date: change by change from the feed, compared with the tables, or made anew.
 
-Desired against actual, both as sets, so that a run that was killed is completed by the next one and a run
-without changes leaves the table's version as it was. One writer a table at a time (pool `lancedb`).
+The order is what makes a crash harmless: write, remember the position in the table, acknowledge in PostgreSQL, let the
+slot go on. Whatever is interrupted is done again, and doing it again changes nothing.
 """
 
-from dataclasses import dataclass
-from itertools import batched
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
+from adbc_driver_postgresql import dbapi
 
-from resources.embedder import Encoder, encoder
-from resources.errors import TerminalError
-from resources.stores import lancedb
-from sonik_assets.vectors.documents import TABLES, desired
+from resources.encoders import encoder
+from resources.stores import lance_indexes, lance_versions, lancedb
+from resources.stores.postgres import connect
+from sonik_assets.changes import acks, feed, slot
+from sonik_assets.changes.writer import only_writer
+from sonik_assets.vectors import documents
+from sonik_assets.vectors.documents import TABLES
+from sonik_assets.vectors.position import place, remember
+from sonik_assets.vectors.write import Written, present, write_anew, write_difference
 
 if TYPE_CHECKING:
+    from adbc_driver_manager.dbapi import Connection as Adbc
+    from lancedb.db import DBConnection
     from lancedb.table import Table
+    from psycopg import Connection
 
-    from resources.embedder import Vectors
+    from resources.encoders import Encoder
     from resources.settings import Settings
 
-DELETE_IDS = 1000
-"""Ids a delete: a filter is parsed as text, and a huge one is slow."""
+BATCH = 20_000
+"""Changed keys that are applied at once."""
+ANEW, COMPARED = "anew", "compared"
+
+
+@dataclass
+class Synced:
+    """What one run did: `rows` now; whether and why the table was made `anew` or `compared`; `changes` told."""
+
+    table: str
+    how: str = "followed"
+    why: str = ""
+    rows: int = 0
+    changes: int = 0
+    lance_versions: int = 0
+    done: Written = field(default_factory=Written)
 
 
 @dataclass(frozen=True)
-class Synced:
-    """What one run did: `rows` now, `written` and `deleted` rows, texts `embedded` and `truncated`."""
+class Sync:
+    """One table being brought up to date."""
 
-    rows: int
-    written: int
-    deleted: int
-    embedded: int
-    truncated: int
-    lance_versions: int
+    pg: "Connection[Any]"
+    adbc: "Adbc"
+    postgres_url: str
+    database: "DBConnection"
+    table: documents.Table
+    model: "Encoder"
+    said: Synced
 
-
-def sync(settings: "Settings", postgres_url: str, name: str) -> Synced:
-    """Bring table `name` up to date with PostgreSQL."""
-    model = encoder(settings)
-    documents = desired(postgres_url, TABLES[name], model.model_id)
-    return apply(lancedb.ensure_table(lancedb.connect(settings.lancedb_uri), name), documents, model)
-
-
-def apply(table: "Table", documents: pl.DataFrame, model: Encoder) -> Synced:
-    """Write the difference between the documents and the table; raises before any write on a bad vector."""
-    before = table.version
-    actual = pl.DataFrame(pl.from_arrow(table.search().select(["id", "text_hash", "row_hash"]).to_arrow()))
-    changed = documents.join(actual, on=["id", "row_hash"], how="anti")
-    gone = actual.join(documents, on="id", how="anti")["id"].to_list()
-    vectors, embedded, truncated = _vectors(table, changed, actual, model)
-    if changed.height:
-        rows = changed.join(vectors, on="text_hash", how="left").select(lancedb.SCHEMA.names)
-        # An index would lose the declared key's protection.
-        merge = table.merge_insert("id").use_index(False)  # noqa: FBT003 - their signature
-        merge.when_matched_update_all().when_not_matched_insert_all().execute(rows.to_arrow().cast(lancedb.SCHEMA))
-    for ids in batched(gone, DELETE_IDS):
-        table.delete(f"id in ({', '.join(map(lancedb.quoted, ids))})")
-    lancedb.ensure_text_index(table)
-    return Synced(documents.height, changed.height, len(gone), embedded, truncated, table.version - before)
+    @property
+    def rules(self) -> str:
+        """Return what the table's texts and vectors must have been made by."""
+        return self.table.rules(self.model.model_id)
 
 
-def _vectors(
-    table: "Table", changed: pl.DataFrame, actual: pl.DataFrame, model: Encoder
-) -> tuple[pl.DataFrame, int, int]:
-    """Return (text_hash, vector) of every changed row, how many were embedded, how many cut.
+def store_of(name: str) -> str:
+    """Return the name of a table among the stores that follow the feed."""
+    return f"vectors/{name}"
 
-    A text that the table holds already, under this id or another, is not embedded again.
+
+def table_of(store: str) -> str:
+    """Return the table that is followed under the name of a store."""
+    return store.removeprefix("vectors/")
+
+
+STORES = tuple(store_of(name) for name in TABLES)
+
+
+def sync(settings: "Settings", postgres_url: str, name: str, *, run: str = "", batch: int = BATCH) -> Synced:
+    """Bring table `name` up to where the log is now; TransientError while another process does so.
+
+    `run`: whose version this is, for going back to it.
     """
-    wanted = changed.select("text_hash", "text").unique("text_hash", maintain_order=True)
-    known = _stored(table, wanted.join(actual, on="text_hash", how="semi")["text_hash"])
-    new = wanted.join(known, on="text_hash", how="anti")
-    if not new.height:
-        return known, 0, 0
-    done = model.embed(new["text"].to_list())
-    vectors = _checked(done.vectors, new.height)
-    fresh = pl.DataFrame({"text_hash": new["text_hash"], "vector": vectors}, schema=known.schema)
-    return pl.concat([known, fresh]), new.height, done.truncated
+    said = Synced(name)
+    with _opened(settings, postgres_url, name, said) as it, only_writer(it.pg, store_of(name)):
+        before = lancedb.open_table(it.database, name)
+        version = 0 if before is None else before.version  # an empty table is falsy
+        slot.make_ready(it.pg)
+        table = _up_to_date(it, before, batch)
+        lance_indexes.ensure(table)
+        _mark(table, run, changed=table.version != version)
+        said.rows, said.lance_versions = table.count_rows(), table.version - version
+        slot.advance(it.pg, STORES)
+    return said
 
 
-def _stored(table: "Table", hashes: pl.Series) -> pl.DataFrame:
-    """Return (text_hash, vector) of these hashes from the table, in batches so that memory stays flat."""
-    frame = pl.DataFrame(schema={"text_hash": pl.String, "vector": pl.Array(pl.Float32, lancedb.DIMENSION)})
-    if hashes.is_empty():
-        return frame
-    wanted = hashes.implode()
-    batches = table.search().select(["text_hash", "vector"]).to_batches()
-    found = (pl.DataFrame(pl.from_arrow(batch)).filter(pl.col("text_hash").is_in(wanted)) for batch in batches)
-    return pl.concat([frame, *found]).unique("text_hash")
+@contextmanager
+def _opened(settings: "Settings", postgres_url: str, name: str, said: Synced) -> Iterator[Sync]:
+    with connect(postgres_url) as pg, dbapi.connect(postgres_url) as adbc:
+        pg.autocommit = True
+        database = lancedb.connect(settings.lancedb_uri)
+        yield Sync(pg, adbc, postgres_url, database, TABLES[name], encoder(settings), said)
 
 
-def _checked(vectors: "Vectors", count: int) -> "Vectors":
-    """Return the vectors; raises TerminalError unless their count and length are right and all are finite."""
-    import numpy as np
+def _up_to_date(it: Sync, table: "Table | None", batch: int) -> "Table":
+    how, why = _reason(it, table)
+    if table is None or how == ANEW:
+        return _make_anew(it, why)
+    if how == COMPARED:
+        _compare(it, table, why)
+    if not _follow(it, table, batch):
+        _compare(it, table, "a table was emptied, made anew or newly published")
+        _follow(it, table, batch)
+    return table
 
-    if vectors.shape != (count, lancedb.DIMENSION):
-        raise TerminalError(
-            f"the encoder returned vectors of shape {vectors.shape}, not {(count, lancedb.DIMENSION)}: "
-            "nothing was written; use an encoder of 384 dimensions"
-        )
-    if not np.isfinite(vectors).all():
-        bad = int((~np.isfinite(vectors).all(axis=1)).sum())
-        raise TerminalError(f"the encoder returned {bad} vectors that are not finite: nothing was written")
-    return vectors
+
+def _reason(it: Sync, table: "Table | None") -> tuple[str, str]:
+    """Return how the table is brought up to date, and why not simply by what changed."""
+    if table is None:
+        return ANEW, "there is no table yet"
+    if not lancedb.has_our_schema(table) or lancedb.facts(table).get("rules") != it.rules:
+        return ANEW, "texts or vectors were made by other rules, or another model"
+    why = why_compared(it.pg, table)
+    return (COMPARED, why) if why else ("", "")
+
+
+def why_compared(pg: "Connection[Any]", table: "Table") -> str:
+    """Return why changes alone cannot bring a table up to date; nothing where they can."""
+    acked, own, log = acks.acknowledged(pg, store_of(table.name)), place(table), slot.state(pg).confirmed
+    if acked is None or own is None:
+        return "nobody knows how far it is"
+    if not own.is_present:
+        return "it was written, or gone back with, by somebody else, or a run was cut short"
+    if own.lsn < acked.applied:
+        return f"it is at {own.lsn}, and was at {acked.applied}: it is an older copy"
+    if own.lsn > slot.position(pg):
+        return f"it is at {own.lsn}, ahead of PostgreSQL's log: that is another server, or one restored"
+    if log is None or acked.lsn < log:
+        return f"the log from {acked.lsn} on is gone"
+    return ""
+
+
+def _make_anew(it: Sync, why: str) -> "Table":
+    it.said.how, it.said.why = ANEW, why
+    begin = feed.settled_position(it.pg)
+    pages = (_page(it, page) for page in documents.pages(it.pg, it.table))
+    table = write_anew(it.database, it.table.name, it.adbc, pages, it.model, it.rules, it.said.done)
+    _start_over(it, table, begin)
+    return table
+
+
+def _compare(it: Sync, table: "Table", why: str) -> None:
+    it.said.how, it.said.why = COMPARED, why
+    begin = feed.settled_position(it.pg)
+    for page in documents.pages(it.pg, it.table):
+        there = present(table, [page.holds("document_id")])
+        write_difference(table, it.adbc, _page(it, page), there, it.model, it.said.done)
+    _start_over(it, table, begin)
+
+
+def _page(it: Sync, page: documents.Page) -> Any:
+    return documents.of_page(it.postgres_url, it.table, it.model.model_id, page)
+
+
+def _start_over(it: Sync, table: "Table", begin: Any) -> None:
+    remember(table, begin)
+    with it.pg.transaction():
+        acks.forget(it.pg, store_of(it.table.name))
+        acks.acknowledge(it.pg, store_of(it.table.name), begin, applied=True)
+
+
+def _follow(it: Sync, table: "Table", size: int) -> bool:
+    """Apply what the feed has; False where the table must be compared instead."""
+    store = store_of(it.table.name)
+    acked = acks.acknowledged(it.pg, store)
+    if acked is None:
+        return False
+    written = False  # since the last position: a large transaction comes in several batches, its end with the last
+    for batch in feed.read(it.pg, acked.lsn, it.table.reads, size):
+        if batch.rebuild:
+            return False
+        if batch.keys:
+            feed.settled(it.pg, batch.xids)
+            it.said.changes += sum(map(len, batch.keys.values()))
+            _apply(it, table, documents.affected(it.pg, it.table, batch.keys))
+            written = True
+        if batch.end is not None:
+            if written:
+                remember(table, batch.end)
+            acks.acknowledge(it.pg, store, batch.end, applied=written)
+            written = False
+    return True
+
+
+def _apply(it: Sync, table: "Table", ids: set[str]) -> None:
+    there = present(table, lancedb.among("document_id", sorted(ids)))
+    wanted = documents.of_ids(it.postgres_url, it.table, it.model.model_id, ids)
+    write_difference(table, it.adbc, wanted, there, it.model, it.said.done)
+
+
+def _mark(table: "Table", run: str, *, changed: bool) -> None:
+    """Mark the version as this run's, and as of the position: indexes made another one of it."""
+    if not changed:
+        return
+    if own := place(table):
+        remember(table, own.lsn)
+    if run:
+        lance_versions.tag_run(table, run)

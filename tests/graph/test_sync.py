@@ -8,6 +8,7 @@ import sonik_assets.graph.mend as mending
 from resources.errors import TransientError
 from sonik_assets.changes import acks, slot
 from sonik_assets.changes.lsn import Lsn
+from sonik_assets.changes.writer import only_writer
 from sonik_assets.graph import bulk, cypher
 from sonik_assets.graph.contents import counts
 from sonik_assets.graph.parity import parities
@@ -296,7 +297,7 @@ def test_an_edge_that_no_graph_can_hold_any_more_goes(world: World, falkordb: Fa
 
 
 def test_two_do_not_write_one_graph(world: World, falkordb: FalkorDB, database: str) -> None:
-    with psycopg.connect(database, autocommit=True) as other, mending.only_writer(other, "operations"):
+    with psycopg.connect(database, autocommit=True) as other, only_writer(other, "graph/operations"):
         with pytest.raises(TransientError, match="another process"):
             sync(database, falkordb, "operations")
         sync(database, falkordb, "knowledge")

@@ -12,6 +12,7 @@ create schema if not exists ops;
 create table if not exists ops.claims ();
 create table if not exists ops.edits ();
 create table if not exists unified.event_artists (event_id uuid, artist_id uuid);
+drop function if exists ops.protect(regclass);
 """
 _LAST = "select ops.protect(c.oid)"
 # Here tables stand in for views, and staff sees every table without being told so.

@@ -23,6 +23,7 @@ create table unified.events (id uuid primary key default uuidv7(), event_key tex
   description text, venue_id uuid, organizer_id uuid, starts_at timestamptz, local_date date,
   ends_at timestamptz, status text, genres text[], ticket_url text, price_min numeric, price_max numeric,
   currency text, source_count int, city text, updated_at timestamptz);
+create table unified.event_artists (event_id uuid, artist_id uuid, primary key (event_id, artist_id));
 create table unified.relationships (id uuid primary key, from_label text, from_id uuid, type text,
   to_label text, to_id uuid, discriminator text default '', weight float8 default 1, at timestamptz,
   source text default 'test', confidence float8 default 1, properties jsonb default '{}');
@@ -82,7 +83,11 @@ OWN = ("canonical_id", "claim_status")
 
 # What the migrations make: the feed's tables, and the tables that it carries.
 FEED = """
-create schema if not exists ops; create publication sonik with (publish_via_partition_root = true);
+create schema if not exists ops;
+create table ops.embeddings (text_hash text primary key, model text, vector real[], made_at timestamptz default now());
+create table ops.seen (model text primary key, until timestamptz, rules text);
+create function ops.protect(regclass) returns void language sql as 'select';
+create publication sonik with (publish_via_partition_root = true);
 do $$ begin create role sonik_staff; exception when duplicate_object or unique_violation then null; end $$;
 """
 PUBLISH = """

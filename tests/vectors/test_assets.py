@@ -25,7 +25,7 @@ def test_assets_fill_the_tables_and_their_checks_hold(stores: Stores, world: Wor
     venue(world, "Club Niceto")
     result = dg.materialize([*ASSETS, *CHECKS], resources={"stores": stores})
     checks = result.get_asset_check_evaluations()
-    assert [check.passed for check in checks] == [True] * 4
+    assert [check.passed for check in checks] == [True] * 5
     (event,) = result.asset_materializations_for_node("vectors__entities")
     assert event.metadata["rows_out"].value == 1
     assert event.metadata["embedded"].value == 1
