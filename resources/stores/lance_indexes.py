@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 VECTOR_ROWS = 10_000
 """Rows above which a vector index pays: looking at each of 10,000 takes some 10 ms, at 100,000 over 100."""
-VECTOR_OUTSIDE, WORDS_OUTSIDE = 10_000, 1_000
+VECTOR_OUTSIDE, WORDS_OUTSIDE = 20_000, 1_000
 """Rows outside of an index above which it is brought up to date. Words are indexed within a second for 100,000 rows;
 a vector index takes a minute, so that is left to the upkeep until it hurts."""
 
