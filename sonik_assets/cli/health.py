@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from resources import embedded, minilm
+from resources import embedded
 from resources.embedded.layout import Layout, socket_fits
+from resources.encoders import minilm
 from resources.errors import SonikError
 from resources.settings import ROOT, Settings
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources import embedder, minilm
-from resources.embedder import MiniLM, encoder
+from resources.encoders import Encoder, encoder, minilm
+from resources.encoders.onnx import BATCH_TOKENS, MiniLM, batches
 from resources.errors import TerminalError
 from resources.settings import Settings
 
@@ -25,23 +25,23 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(home: Path) -> embedder.Encoder:
+def model(home: Path) -> Encoder:
     return encoder(replace(Settings.from_env({}), home=home))
 
 
-def test_vectors_are_those_of_the_reference(model: embedder.Encoder) -> None:
+def test_vectors_are_those_of_the_reference(model: Encoder) -> None:
     (vector,) = model.encode([SENTENCE])
     assert vector[:8].tolist() == pytest.approx(REFERENCE, abs=2e-5)
 
 
-def test_vectors_are_unit_length_and_float32(model: embedder.Encoder) -> None:
+def test_vectors_are_unit_length_and_float32(model: Encoder) -> None:
     vectors = model.encode([SENTENCE, "", "a", "palabra " * 400])
     assert (vectors.shape, vectors.dtype) == ((4, 384), np.float32)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-5)
     assert model.encode([]).shape == (0, 384)
 
 
-def test_order_and_batch_do_not_matter(model: embedder.Encoder) -> None:
+def test_order_and_batch_do_not_matter(model: Encoder) -> None:
     texts = [f"{'concierto ' * (n % 9)}número {n}" for n in range(60)]
     together = model.encode(texts)
     alone = np.vstack([model.encode([text]) for text in texts[:12]])
@@ -49,25 +49,20 @@ def test_order_and_batch_do_not_matter(model: embedder.Encoder) -> None:
     assert np.abs(model.encode(texts[::-1])[::-1] - together).max() < 1e-5
 
 
-def test_a_paraphrase_is_closer_than_another_subject(model: embedder.Encoder) -> None:
+def test_a_paraphrase_is_closer_than_another_subject(model: Encoder) -> None:
     asked, same, other = model.encode(["clubs in Buenos Aires", "nightclubs in Buenos Aires", "tax law in Lima"])
     assert asked @ same > 0.8 > 0.4 > asked @ other
 
 
-def test_long_texts_are_cut_and_counted(model: embedder.Encoder) -> None:
+def test_long_texts_are_cut_and_counted(model: Encoder) -> None:
     long = "palabra " * 400
     done = model.embed(["corto", long, long + "otra"])
     assert done.truncated == 2
     assert np.allclose(done.vectors[1], done.vectors[2], atol=1e-6)
 
 
-def test_one_encoder_a_process(home: Path, model: embedder.Encoder) -> None:
+def test_one_encoder_a_process(home: Path, model: Encoder) -> None:
     assert encoder(replace(Settings.from_env({}), home=home)) is model
-
-
-def test_an_unknown_encoder_is_named() -> None:
-    with pytest.raises(TerminalError, match="SONIK_EMBEDDER=word2vec"):
-        encoder(replace(Settings.from_env({}), embedder="word2vec"))
 
 
 def test_wrong_weights_are_refused_and_no_graph_is_left(tmp_path: Path) -> None:
@@ -90,7 +85,7 @@ def test_a_missing_package_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_processes_that_build_the_graph_at_once_leave_one_whole_file(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from resources import minilm;"
+    code = "import sys; from pathlib import Path; from resources.encoders import minilm;"
     code += "minilm.graph(Path(sys.argv[1]), minilm.folder())"
     builds = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(2)]
     assert [build.wait(60) for build in builds] == [0, 0]
@@ -99,11 +94,41 @@ def test_processes_that_build_the_graph_at_once_leave_one_whole_file(tmp_path: P
     MiniLM(tmp_path, minilm.folder())
 
 
+def test_an_enormous_text_costs_no_more_than_what_is_read(model: Encoder) -> None:
+    short, enormous = model.embed(["palabra " * 400]), model.embed(["palabra " * 1_250_000])
+    assert (short.truncated, enormous.truncated) == (1, 1)
+    assert np.allclose(short.vectors, enormous.vectors, atol=1e-6)
+
+
+def test_a_text_that_no_encoding_can_carry_is_embedded(model: Encoder) -> None:
+    assert np.allclose(model.encode(["a noite \ud83d"]), model.encode(["a noite ?"]), atol=1e-6)
+
+
+def test_it_says_what_it_is(model: Encoder) -> None:
+    said = (model.model_id, model.dimension, model.max_tokens, model.languages)
+    assert said == ("all-MiniLM-L6-v2@53aa5117", 384, 256, ("en",))
+
+
+def test_a_broken_graph_says_what_to_do(tmp_path: Path, home: Path, model: Encoder) -> None:
+    (graph,) = (home / "models").glob("*.onnx")
+    (tmp_path / graph.name).write_bytes(graph.read_bytes()[:1_000_000])
+    with pytest.raises(TerminalError, match="delete it"):
+        MiniLM(tmp_path, minilm.folder())
+
+
+@given(st.lists(st.text(max_size=40), max_size=8))
+@settings(max_examples=15)
+def test_batching_keeps_the_order_whatever_the_lengths(model: Encoder, texts: list[str]) -> None:
+    together = model.encode(texts)
+    for vector, text in zip(together, texts, strict=True):
+        assert vector @ model.encode([text])[0] > 0.99999
+
+
 @given(st.lists(st.integers(1, 256), max_size=200))
 def test_batches_hold_every_text_once_within_the_budget(lengths: list[int]) -> None:
-    batches = list(embedder._batches(lengths))
-    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    for batch in batches:
+    made = list(batches(lengths))
+    assert sorted(i for batch in made for i in batch) == list(range(len(lengths)))
+    for batch in made:
         longest = lengths[batch[0]]
         assert all(lengths[i] <= longest for i in batch)
-        assert len(batch) == 1 or len(batch) * longest <= embedder.BATCH_TOKENS
+        assert len(batch) == 1 or len(batch) * longest <= BATCH_TOKENS
