@@ -3,6 +3,7 @@
 A tag keeps its version, and every row that was in it.
 """
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,8 +67,11 @@ def clean(table: "Table", older_than: timedelta = KEPT) -> int:
     for tag, found in table.tags.list().items():
         if found["version"] != table.version and known.get(found["version"], horizon) <= horizon:
             table.tags.delete(tag)
-    # Files of a write under way look like leftovers: unverified ones are removed only when no writer can be.
-    table.optimize(cleanup_older_than=older_than, delete_unverified=older_than == timedelta(0))
+    at_once = older_than == timedelta(0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*removes every version except the latest")  # as is meant
+        # Files of a write under way look like leftovers: unverified ones are removed only when no writer can be.
+        table.optimize(cleanup_older_than=older_than, delete_unverified=at_once)
     return before - len(table.list_versions())
 
 

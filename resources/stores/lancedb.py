@@ -69,7 +69,8 @@ def overwrite(database: "DBConnection", name: str, rows: Iterator[pa.RecordBatch
     Rows stream through; its indexes are gone. `facts` become the table's own metadata.
     """
     schema = SCHEMA.with_metadata({key.encode(): value.encode() for key, value in facts.items()})
-    return database.create_table(name, pa.RecordBatchReader.from_batches(schema, rows), mode="overwrite")
+    mode = "overwrite" if name in table_names(database) else "create"
+    return database.create_table(name, pa.RecordBatchReader.from_batches(schema, rows), mode=mode)
 
 
 def facts(table: "Table") -> dict[str, str]:

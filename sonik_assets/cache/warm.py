@@ -1,91 +1,97 @@
-"""Fills the cache with the most asked questions and sweeps answers that can no longer be reached.
+"""Brings the kept answers up to date: drops what changed, sweeps, renews eager ones, makes the most asked in advance.
 
-How one answer is found and kept is `serving`; here is which are made in advance.
+What is dropped is decided in `drop`; how a question is asked again, in `again`; how one answer is kept is `serving`.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import psycopg
-
-from resources.embedder import encoder
+from sonik_assets.cache import again, drop
 from sonik_assets.serving import query_log
-from sonik_assets.serving.answers import Answers, query_indexes
-from sonik_assets.serving.question import Question
-from sonik_assets.serving.search import answer_of, generation, open_tables
+from sonik_assets.serving.answers import renewing, warming
+from sonik_assets.serving.policies import kinds, policy
 
 if TYPE_CHECKING:
-    import redis
+    import psycopg
 
     from resources.settings import Settings
+    from sonik_assets.serving.shelf import Held
 
 TOP = 50
-SCAN_COUNT = 1000
+KEPT_DAYS = 90
+"""How long the query log goes back."""
+RENEWED_SHARE = 0.5
+"""An eager answer is made again once it has less than this share of its time left."""
+ASKED_HOURS = 24
+"""Eager answers that nobody has asked for so long are let go."""
 
 MOST_ASKED = """
 with asked as (
-    select text from unified.agent_queries
+    select 'search' as kind, 'agent' as tenant, lower(btrim(regexp_replace(text, '\\s+', ' ', 'g'))) as question,
+        jsonb_build_object('text', btrim(regexp_replace(text, '\\s+', ' ', 'g'))) as again, 1 as asked
+    from unified.agent_queries where text ~ '\\S'
     union all
-    select text from ops.query_log where kind = 'search'
+    select kind, tenant, question, again, asked from ops.questions where again is not null and tenant is not null
+),
+most as (
+    select kind, tenant, question, min(again::text) as again, sum(asked) as asked
+    from asked where kind = any(%(kinds)s)
+    group by kind, tenant, question, case when kind = 'search' then again - 'text' else again end
 )
-select min(btrim(regexp_replace(text, '\\s+', ' ', 'g'))) as question
-from asked where text ~ '\\S'
-group by lower(btrim(regexp_replace(text, '\\s+', ' ', 'g')))
-order by count(*) desc, question
-limit %s
+select kind, tenant, again from most order by asked desc, kind, tenant, question limit %(top)s
 """
+ASKED_LATELY = """
+select distinct asked_key from ops.query_log
+where kind = any(%s) and at > now() - make_interval(hours => %s) and asked_key is not null
+"""
+FORGET = "delete from ops.query_log where at < now() - make_interval(days => %s)"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Warmed:
-    """Questions that were `asked` most, answers `stored` by this run, out-of-date keys `swept`."""
+    """What one run did.
 
-    asked: int
-    stored: int
-    swept: int
+    Answers `dropped`; what found them by meaning `swept`; eager ones `renewed`; of the most asked questions how many
+    were `asked`, and how many of them `made`; lines of the query log `forgotten`.
+    """
 
-
-def warm(settings: "Settings", pg: psycopg.Connection, client: "redis.Redis") -> Warmed:
-    """Answer the most asked questions that have no answer yet, embedding them in one batch."""
-    tables = open_tables(settings)
-    kept = Answers(client, generation(tables))
-    questions = most_asked(pg)
-    absent = [question for question in questions if kept.exact(question) is None]
-    if absent:
-        vectors = encoder(settings).encode([question.text for question in absent])
-        for question, vector in zip(absent, vectors, strict=True):
-            kept.keep(question, vector, answer_of(tables, question, vector))
-    return Warmed(len(questions), len(absent), sweep(client, kept))
+    dropped: drop.Dropped = field(default_factory=drop.Dropped)
+    swept: int = 0
+    renewed: int = 0
+    asked: int = 0
+    made: int = 0
+    forgotten: int = 0
 
 
-def most_asked(pg: psycopg.Connection) -> list[Question]:
-    """Return the questions of agents and people, most asked first; spaces and case aside."""
+def warm(settings: "Settings", pg: "psycopg.Connection[Any]", postgres_url: str, held: "Held") -> Warmed:
+    """Do all of it, in that order; TransientError where Redis is away or another process does it."""
+    done = Warmed(drop.follow(settings, postgres_url, held))
+    done.swept = held.sweep()
     query_log.ensure(pg)
-    return [Question(text) for (text,) in pg.execute(MOST_ASKED, [TOP])]
+    done.forgotten = pg.execute(FORGET, [KEPT_DAYS]).rowcount
+    done.renewed = renew(settings, pg, held, done.dropped.asked)
+    with warming() as told:
+        for kind, tenant, arguments in most_asked(pg):
+            done.asked += again.ask(settings, kind, tenant, arguments)
+        done.made = told["made"]
+    return done
 
 
-def sweep(client: "redis.Redis", kept: Answers) -> int:
-    """Remove the answers of other generations and the vectors of expired ones; return how many were removed."""
-    indexes = query_indexes(client)
-    if indexes is not None:
-        return _sweep_indexes(client, kept.name, indexes) + _sweep_keys(client, kept.name)
-    from resources.stores.vector_set_cache import VectorSetCache
-
-    expired = VectorSetCache(kept.name, redis_client=client).sweep()
-    return expired + _sweep_keys(client, kept.name)
-
-
-def _sweep_keys(client: "redis.Redis", current: str) -> int:
-    tenant = current.rsplit(":", 1)[0]
-    keys = [
-        key for key in client.scan_iter(match=f"{tenant}:*", count=SCAN_COUNT) if not str(key).startswith(f"{current}:")
-    ]
-    return int(client.unlink(*keys)) if keys else 0
+def renew(
+    settings: "Settings", pg: "psycopg.Connection[Any]", held: "Held", dropped: Iterable[Mapping[str, Any]]
+) -> int:
+    """Make eager answers again: those that were dropped and those that end soon, if asked lately; return how many."""
+    eager = kinds("eager")
+    lately = {key for (key,) in pg.execute(ASKED_LATELY, [list(eager), ASKED_HOURS])}
+    ending = [about for about, left in held.entries.about() if left < RENEWED_SHARE * policy(about["kind"]).seconds]
+    with renewing() as told:
+        for about in {each["key"]: each for each in (*ending, *dropped)}.values():
+            if about["kind"] in eager and about["key"] in lately:
+                again.ask(settings, about["kind"], about["tenant"], about["again"])
+        return told["made"]
 
 
-def _sweep_indexes(client: "redis.Redis", current: str, indexes: list[str]) -> int:
-    tenant = current.rsplit(":", 1)[0]
-    old = [name for name in indexes if name.startswith(f"{tenant}:") and name != current]
-    for name in old:
-        client.ft(name).dropindex()
-    return len(old)
+def most_asked(pg: "psycopg.Connection[Any]") -> list[tuple[str, str, str]]:
+    """Return kind, tenant and arguments of what agents and people ask most, most asked first; spaces and case aside."""
+    return pg.execute(MOST_ASKED, {"kinds": again.kinds(), "top": TOP}).fetchall()

@@ -10,9 +10,22 @@ import sys
 import typer
 
 from resources.errors import SonikError
-from sonik_assets.cli import claim, demo, dlq, entity, identity, loading, migrate, read, review, servers
+from sonik_assets.cli import (
+    claim,
+    demo,
+    dlq,
+    entity,
+    identity,
+    loading,
+    migrate,
+    read,
+    review,
+    searching,
+    servers,
+    vectors,
+)
 
-GROUPS = (demo, servers, read, entity, claim, review, identity, dlq, loading, migrate)
+GROUPS = (demo, servers, read, searching, entity, claim, review, identity, dlq, vectors, loading, migrate)
 
 
 def build() -> typer.Typer:

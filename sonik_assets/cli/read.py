@@ -1,4 +1,4 @@
-"""The commands that answer questions: entity show, whatson, search, path, leads, query.
+"""The commands that answer questions: entity show, whatson, path, leads, query.
 
 They print what `sonik_assets.serving` returns, and decide nothing: with --json all of it, as a table what a
 person reads, so without ids, which no row of a table has room for.
@@ -39,7 +39,6 @@ TIMES = ("first_seen_at", "updated_at")
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("whatson")(whatson)
-    app.command("search")(search)
     app.command("path")(path)
     app.command("leads")(leads)
     app.command("query")(query)
@@ -144,36 +143,6 @@ def _elsewhen(first: date | None, last: date | None, cities: list[str]) -> str:
     if first is None:
         return "there are no events at all: run `sonik run`"
     return f"events are known from {first} to {last}, most in {', '.join(cities)}: try --from {first}"
-
-
-def search(
-    text: Annotated[str, typer.Argument(help="What you look for, in your words.")],
-    city: Annotated[str | None, typer.Option(help="Only in this city.")] = None,
-    limit: Annotated[int, typer.Option(help="At most so many rows.", min=1, max=100)] = 10,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Search entities, events, articles and concepts by words and by meaning."""
-    from sonik_assets.serving.search import search as find
-
-    rows = find(Settings.from_env(), text, city=city, limit=limit)
-    empty = f"nothing found for {text!r}; try fewer or other words" + (", or no --city" if city else "")
-    if as_json:
-        show.as_json(rows)
-        return
-    show.table(f"search: {text}", [_hit(row) for row in rows], empty=empty, first="name", spare={"score"})
-
-
-def _hit(row: dict[str, Any]) -> dict[str, Any]:
-    name, text = row["name"] or "", row["text"] or ""
-    return {
-        "kind": row["kind"],
-        "name": name,
-        "city": row.get("city"),
-        "date": row.get("local_date"),
-        "text": text.removeprefix(name).lstrip(". "),  # the text of a thing begins with its name
-        "score": row["score"],
-    }
 
 
 def path(

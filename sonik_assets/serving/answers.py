@@ -1,145 +1,193 @@
-"""Answers that were given before, in Redis: by the exact question, then by a question that means the same.
+"""`answer`: a question's answer from the cache where it has one, and made once otherwise, however many ask.
 
-Key: tenant and generation. The generation follows the vector tables, so an answer made from older data is out
-of reach. Redis being away is a miss: slower, never wrong. Filling and sweeping is the stage `cache`.
+In this order: the very question, a question that means the same (kinds that are compared so), a maker. Nothing that
+happens to the cache reaches who asks: without it an answer is slower, never wrong. Policies are in `policies`, how
+entries are kept in `entries`; what drops and renews them is the stage `cache`.
 """
 
-import hashlib
-import json
 import logging
+import re
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import redis
-
-from resources import embedded
-from resources.errors import TransientError
-from resources.stores import redis as redis_store
-from resources.stores.lancedb import DIMENSION
-from sonik_assets.serving.question import Question
+from sonik_assets.serving import query_log, shelf
+from sonik_assets.serving.entries import EVERYTHING, Asked
+from sonik_assets.serving.policies import SAME_MEANING, Policy, policy
+from sonik_assets.serving.shelf import PREFIX
 
 if TYPE_CHECKING:
-    from redisvl.extensions.cache.llm.base import BaseLLMCache
-
-    from resources.embedder import Vectors
+    from resources.encoders import Vectors
     from resources.settings import Settings
+    from sonik_assets.serving.entries import Found
+    from sonik_assets.serving.shelf import Shelf
+
+__all__ = ["EVERYTHING", "PREFIX", "Answered", "Asked", "Made", "answer", "renewing", "warming"]
 
 logger = logging.getLogger(__name__)
 
-Answer = list[dict[str, Any]]
-PREFIX = "sonik:cache"
-TTL_SECONDS = 7 * 24 * 3600
-DISTANCE = 0.08
-"""Furthest that two questions may lie apart (1 - cosine): rewordings are at 0.02 to 0.07, weekdays at 0.13."""
+WAIT_SECONDS = 20.0
+"""How long one waits for another who makes the same answer."""
+NEAREST = 3
+"""Questions that are looked at: the nearest may have no answer any more."""
 
 
-class Answers:
-    """The cache of one tenant and one generation of the data."""
+@dataclass(frozen=True)
+class Made:
+    """An answer (JSON), and the ids of the records it was made from: it is dropped when one of them changes.
 
-    def __init__(self, client: redis.Redis, generation: str, tenant: str = "default") -> None:
-        self.client = client
-        self.name = f"{PREFIX}:{tenant}:{generation}"
-        self._semantic: BaseLLMCache | None = None
+    One that no list of ids tells (a total) cites `EVERYTHING`.
+    """
 
-    def exact(self, question: Question) -> Answer | None:
-        """Return the answer to this very question."""
-        found = self.client.get(self._key(question))
-        return None if found is None else _loads(found)
-
-    def similar(self, question: Question, vector: "Vectors") -> Answer | None:
-        """Return the answer to a question with the same filters and numbers that means the same."""
-        from redisvl.query.filter import Tag
-
-        scope = Tag("scope") == question.scope
-        with _redis_errors():
-            hits = self.semantic.check(vector=vector.tolist(), filter_expression=scope)
-        return _loads(hits[0]["response"]) if hits else None
-
-    def keep(self, question: Question, vector: "Vectors", answer: Answer) -> None:
-        """Keep the answer until it expires, however often it is asked for meanwhile."""
-        text = json.dumps(answer, ensure_ascii=False)
-        with _redis_errors():
-            self.semantic.store(
-                question.prompt,
-                text,
-                vector=vector.tolist(),
-                filters={"scope": question.scope},
-                ttl=TTL_SECONDS,
-            )
-        self.client.set(self._key(question), text, ex=TTL_SECONDS)
-
-    @property
-    def semantic(self) -> "BaseLLMCache":
-        """RedisVL's cache where the server has the query engine, ours over vector sets where it has not."""
-        if self._semantic is None:
-            self._semantic = semantic_cache(self.client, self.name)
-        return self._semantic
-
-    def _key(self, question: Question) -> str:
-        digest = hashlib.sha256(f"{question.scope} {question.prompt}".encode()).hexdigest()
-        return f"{self.name}:exact:{digest}"
+    value: Any
+    cites: frozenset[str]
 
 
-def semantic_cache(client: redis.Redis, name: str) -> "BaseLLMCache":
-    """Return the semantic cache that this server can carry."""
-    indexes = query_indexes(client)
-    if indexes is None:
-        from resources.stores.vector_set_cache import VectorSetCache
+class Answered(NamedTuple):
+    """An answer and where it is from: kept for this question, kept for one that means the same, or made now."""
 
-        return VectorSetCache(name, redis_client=client, distance_threshold=DISTANCE)
-    from redisvl.extensions.cache.llm import SemanticCache
-    from redisvl.utils.vectorize import CustomVectorizer
-
-    # Vectors are always given; RedisVL calls the vectorizer only to learn their length.
-    return SemanticCache(
-        name=name,
-        distance_threshold=DISTANCE,
-        vectorizer=CustomVectorizer(embed=lambda *_, **__: [0.0] * DIMENSION),
-        filterable_fields=[{"name": "scope", "type": "tag"}],
-        redis_client=client,
-        create_index=name not in indexes,
-    )
+    value: Any
+    how: Literal["exact", "similar", "made"]
 
 
-def query_indexes(client: redis.Redis) -> list[str] | None:
-    """Return the names of the query engine's indexes, or None where the server has no query engine."""
-    command: Callable[..., Any] = client.execute_command  # redis-py has no types for commands by name
-    try:
-        return [str(name) for name in command("FT._LIST")]
-    except redis.ResponseError:
-        return None
+Mode = Literal["asked", "warming", "renewing"]
+_MODE: ContextVar[Mode] = ContextVar("mode", default="asked")
+_TOLD: ContextVar[Counter[str] | None] = ContextVar("told", default=None)
 
 
-def connect(settings: "Settings", generation: str) -> Answers | None:
-    """Return the answers of this generation, or None while Redis is away."""
-    try:
-        return Answers(redis_store.connect(embedded.endpoints(settings).redis), generation)
-    except TransientError as error:
-        logger.warning("searching without the cache: %s", error)
-        return None
+def answer(
+    settings: "Settings",
+    asked: Asked,
+    encode: "Callable[[], Vectors]",
+    make: "Callable[[Vectors | None], Made]",
+    *,
+    cached: bool = True,
+) -> Answered:
+    """Return the answer, and log the question.
 
-
-def spared[T](ask: Callable[[], T]) -> T | None:
-    """Return what the cache says, or None where it fails: a question never fails with the cache."""
-    try:
-        return ask()
-    except redis.RedisError as error:
-        logger.warning("the cache failed, searching without it: %s", error)
-        return None
+    `encode` gives the prompt's unit vector, shape (dimension,) or (1, dimension); it is called at most once, and only
+    for kinds that are compared by meaning: `make` has the vector then, and None for other kinds. What either raises is
+    raised. `cached=False`: made in any case, and not kept.
+    """
+    started = time.perf_counter()
+    asking = _Asking(asked, policy(asked.kind), cache(encode), make)
+    answered = _answered(settings, asking) if cached else asking.made()
+    if (told := _TOLD.get()) is not None:
+        told[answered.how] += 1
+    else:
+        ms = (time.perf_counter() - started) * 1000
+        query_log.record(
+            *(settings, asked.kind, asked.prompt, ms),
+            hit=answered.how != "made",
+            tenant=asked.tenant,
+            how=answered.how,
+            made_ms=asking.made_ms,
+            key=asked.key,
+            again=asked.again,
+        )
+    return answered
 
 
 @contextmanager
-def _redis_errors() -> Iterator[None]:
-    """Raise RedisVL's own errors as redis-py's: the exact path then needs no RedisVL, a second to import."""
-    from redisvl.exceptions import RedisVLError
+def warming() -> Iterator[Counter[str]]:
+    """Ask within this what people will ask: what has no answer gets one. Not logged; counts by `how` are given."""
+    with _mode("warming") as told:
+        yield told
 
+
+@contextmanager
+def renewing() -> Iterator[Counter[str]]:
+    """Make within this every answer anew and keep it in place of the one before. Nothing is logged; as `warming`."""
+    with _mode("renewing") as told:
+        yield told
+
+
+@contextmanager
+def _mode(mode: Mode) -> Iterator[Counter[str]]:
+    told = Counter[str]()
+    before = _MODE.set(mode), _TOLD.set(told)
     try:
-        yield
-    except RedisVLError as error:
-        raise redis.RedisError(str(error)) from error
+        yield told
+    finally:
+        _MODE.reset(before[0])
+        _TOLD.reset(before[1])
 
 
-def _loads(text: str | bytes) -> Answer:
-    answer: Answer = json.loads(text)
-    return answer
+@dataclass
+class _Asking:
+    """One question while it is answered. `made_ms`: how long its answer took to make, where that was needed."""
+
+    asked: Asked
+    policy: Policy
+    encode: "Callable[[], Vectors]"
+    make: "Callable[[Vectors | None], Made]"
+    made_ms: float | None = None
+    cites: frozenset[str] = frozenset()
+
+    def vector(self) -> "Vectors | None":
+        return self.encode() if self.policy.by_meaning else None
+
+    def made(self) -> Answered:
+        vector = self.vector()
+        started = time.perf_counter()
+        made = self.make(vector)
+        self.made_ms = (time.perf_counter() - started) * 1000
+        self.cites = made.cites
+        return Answered(made.value, "made")
+
+    @property
+    def same(self) -> str:
+        """All that must be equal for two questions to be compared by meaning.
+
+        Numbers are part of it: a sentence encoder puts 2 January and 3 January at distance 0.004.
+        """
+        return shelf.scope(self.asked.kind, self.asked.terms, *re.findall(r"\d+", self.asked.prompt))
+
+
+def _answered(settings: "Settings", asking: _Asking) -> Answered:
+    kept = shelf.reach(settings)
+    key = asking.asked.key
+    anew = _MODE.get() == "renewing"
+    if not anew and (found := kept.ask(lambda held: held.entries.find(key))):
+        return _of(found)
+    if anew:
+        return _make(kept, asking)
+    # Before the turn is taken: a hit needs no lock, and whoever waits for one knows that nothing else will do.
+    if (same := _similar(kept, asking)) is not None:
+        return same
+    found, proof = kept.ask(lambda held: shelf.await_turn(held, key, WAIT_SECONDS)) or (None, "")
+    if found:
+        return _of(found)
+    with kept.turn(key, proof) if proof else nullcontext():
+        return _make(kept, asking)
+
+
+def _of(found: "Found") -> Answered:
+    return Answered(found.value, "similar" if found.similar else "exact")
+
+
+def _similar(kept: "Shelf", asking: _Asking) -> Answered | None:
+    vector = asking.vector()
+    if vector is None:
+        return None
+    found = kept.ask(lambda held: held.similar(asking.asked, asking.same, vector, NEAREST, SAME_MEANING))
+    return None if found is None else Answered(found.value, "similar")
+
+
+def _make(kept: "Shelf", asking: _Asking) -> Answered:
+    # Before anything is read: what is dropped from here on may be what the answer is made from.
+    epoch = kept.ask(lambda held: held.entries.epoch())
+    answered = asking.made()
+    if epoch:
+        vector, took = asking.vector(), asking.made_ms or 0.0
+        kept.ask(
+            lambda held: held.keep(
+                *(asking.asked, asking.same, answered.value, asking.cites), epoch=epoch, vector=vector, made_ms=took
+            )
+        )
+    return answered

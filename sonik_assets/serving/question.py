@@ -6,6 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from resources.errors import TerminalError
 from resources.stores.lancedb import quoted
@@ -39,15 +40,25 @@ class Question:
         """The text as the cache compares it: case aside, `Techno` and `techno` are one question."""
         return self.text.casefold()
 
-    @property
-    def scope(self) -> str:
-        """A hash of all that must be equal, not similar, for two questions to share an answer.
+    def arguments(self) -> dict[str, Any]:
+        """Return what `search` takes to ask this again, as JSON has it."""
+        given = {
+            name: getattr(self, name) for name in ("text", "city", "date_from", "date_to", "genre", "kind", "limit")
+        }
+        return {
+            name: value.isoformat() if isinstance(value, date) else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+    def terms(self, *more: object) -> str:
+        """Return a hash of all that must be equal, not similar, for two questions to share an answer: `more`, too.
 
         Numbers are part of it: a sentence encoder puts 2 January and 3 January at distance 0.004.
         """
         dates = [day and day.isoformat() for day in (self.date_from, self.date_to)]
         city, genre = (value and folded(value) for value in (self.city, self.genre))
-        parts = [city, *dates, genre, self.kind, self.limit, re.findall(r"\d+", self.text)]
+        parts = [city, *dates, genre, self.kind, self.limit, re.findall(r"\d+", self.text), more]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
     def condition(self) -> str | None:
@@ -64,5 +75,7 @@ class Question:
 
 def folded(text: str) -> str:
     """Return the text without accents, case and outer spaces, as `vectors.documents.folded` does."""
+    if text.isascii():
+        return text.lower().strip()
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(c for c in decomposed if not unicodedata.category(c).startswith("M")).lower().strip()

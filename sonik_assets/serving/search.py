@@ -1,40 +1,36 @@
-"""Hybrid search over the vector tables: by meaning and by words, fused; from the cache where it can be.
+"""Hybrid search over the vector tables: by meaning and by words, ranked by what the question names (docs/search.md).
 
-What is searchable is decided in `vectors.documents`; how an answer is kept, in `answers`.
+What is searchable is decided in `vectors.documents`, where candidates come from in `candidates`, how they are ranked in
+`reranking`, who may find what in `search_scope`; how an answer is kept, in `answers`.
 """
 
-import hashlib
 import json
-import time
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from resources.embedder import encoder
-from resources.errors import TerminalError
-from resources.stores import lancedb
-from sonik_assets.serving import answers, query_log
-from sonik_assets.serving.answers import Answer, spared
-from sonik_assets.serving.fusion import fuse
+from sonik_assets.serving import answers, search_scope
+from sonik_assets.serving.candidates import Place, Sought, candidates
 from sonik_assets.serving.question import Question
-from sonik_assets.vectors.documents import TABLES
+from sonik_assets.serving.reranking import rerank
+from sonik_assets.serving.scope import Scope
+from sonik_assets.serving.vector_tables import comparable, holdings, open_tables, together
+from sonik_assets.serving.wording import read
 
 if TYPE_CHECKING:
-    from lancedb.table import Table
-
-    from resources.embedder import Vectors
+    from resources.encoders import Vectors
     from resources.settings import Settings
 
-COLUMNS = ["id", "kind", "name", "text", "city", "local_date"]
 SNIPPET = 200
-CANDIDATES = 100
-"""Rows taken from each ranking of each table before they are fused."""
-VERSION = 1
+VERSION = 2
 """Raised when the same data would give another answer, so that kept answers are left behind."""
+
+Hits = list[dict[str, Any]]
 
 
 def search(
     settings: "Settings",
+    scope: Scope,
     text: str,
     *,
     city: str | None = None,
@@ -44,87 +40,69 @@ def search(
     kind: str | None = None,
     limit: int = 10,
     cached: bool = True,
-) -> Answer:
-    """Return the best matches, best first: id, kind, name, text (a snippet), city, local_date, score.
+) -> Hits:
+    """Return the best matches, best first: id, kind, name, text (a snippet), city, local_date, score, table.
 
-    A filter on a date leaves events only: nothing else has one. Raises TerminalError before the first run.
+    A filter on a date leaves events only: nothing else has one. `id` is a record's. Raises TerminalError for a text
+    that is none, for what is no scope, and before the first run.
     """
-    started = time.perf_counter()
+    search_scope.admit(scope)
     question = Question(text, city, date_from, date_to, genre, kind, limit)
-    answer, hit = _ask(settings, question, cached=cached)
-    query_log.record(settings, "search", question.text, (time.perf_counter() - started) * 1000, hit=hit)
-    return answer
+    asked = answers.Asked(
+        "search",
+        question.prompt,
+        question.terms(VERSION, settings.embedder, settings.embedder_model),
+        str(scope),
+        json.dumps(question.arguments(), ensure_ascii=False),
+    )
+
+    def make(vector: "Vectors | None") -> answers.Made:
+        rows = hits(settings, scope, question, vector)
+        return answers.Made([_shown(row) for row in rows], frozenset(row["document_id"] for row in rows))
+
+    found: Hits = answers.answer(settings, asked, lambda: encoded(settings, question), make, cached=cached).value
+    return found
 
 
-def _ask(settings: "Settings", question: Question, *, cached: bool) -> tuple[Answer, bool]:
-    """Return the answer and whether it was a kept one."""
+def encoded(settings: "Settings", question: Question) -> "Vectors":
+    """Return the question's unit vector, shape (384,)."""
+    from resources.encoders import encoder
+
+    vector: Vectors = encoder(settings).encode([question.text])[0]
+    return vector
+
+
+def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vectors | None") -> Hits:
+    """Search all tables; return the rows that the scope sees, with their whole texts, `document_id` and `score`."""
+    from resources.encoders import encoder
+
     tables = open_tables(settings)
-    kept = answers.connect(settings, generation(tables)) if cached else None
-    if kept and (found := spared(lambda: kept.exact(question))) is not None:
-        return found, True
-    vector = encoder(settings).encode([question.text])[0]
-    if kept and (found := spared(lambda: kept.similar(question, vector))) is not None:
-        return found, True
-    answer = answer_of(tables, question, vector)
-    if kept:
-        spared(lambda: kept.keep(question, vector, answer))
-    return answer, False
+    held = holdings(settings, tables)
+    model = encoder(settings).model_id
+    places = {
+        name: Place(tables[name], _both(condition, question.condition()), comparable(name, held[name], model))
+        for name, condition in search_scope.conditions(settings, scope, tables).items()
+    }
+    if vector is None and any(place.comparable for place in places.values()):
+        vector = encoded(settings, question)
+    # Of no other tables than the scope's: that a city is known would tell of what may not be seen.
+    wording = read(question.text, together(held[name] for name in places))
+    ranked = rerank(wording, candidates(places, Sought(question.text, wording, vector)) if places else [])
+    rows = [{**row, "score": round(score, 6)} for score, row in ranked[: question.limit]]
+    return [search_scope.told(scope, row) for row in search_scope.seen(settings, scope, rows)]
 
 
-def open_tables(settings: "Settings") -> dict[str, "Table"]:
-    """Return the vector tables that exist; raises TerminalError when there is none."""
-    database = lancedb.connect(settings.lancedb_uri)
-    present = set(lancedb.table_names(database))
-    tables = {name: database.open_table(name) for name in TABLES if name in present}
-    if not tables:
-        raise TerminalError(f"LanceDB at {settings.lancedb_uri} holds no tables yet: run `sonik run` first")
-    return tables
+def _both(one: str | None, other: str | None) -> str | None:
+    return " and ".join(f"({each})" for each in (one, other) if each) or None
 
 
-def generation(tables: Mapping[str, "Table"]) -> str:
-    """Return a name for the present content of the tables: any write gives another."""
-    # Versions alone would repeat when a table is dropped and built again; an index's id does not.
-    parts = [
-        (name, table.version, [index.index_uuid for index in table.list_indices()])
-        for name, table in sorted(tables.items())
-    ]
-    return hashlib.sha256(json.dumps([VERSION, parts]).encode()).hexdigest()[:16]
-
-
-def answer_of(tables: Mapping[str, "Table"], question: Question, vector: "Vectors") -> Answer:
-    """Search all tables; distances and word scores are ranked across them before the two are fused."""
-    condition = question.condition()
-    near = [row for table in tables.values() for row in _near(table, vector, condition)]
-    worded = [row for table in tables.values() for row in _worded(table, question.text, condition)]
-    near.sort(key=lambda row: (row["_distance"], row["id"]))
-    worded.sort(key=lambda row: (-row["_score"], row["id"]))
-    scores = fuse([[row["id"] for row in ranking] for ranking in (near, worded)])
-    rows = {row["id"]: row for row in (*near, *worded)}
-    return [_result(rows[id], score) for id, score in list(scores.items())[: question.limit]]
-
-
-def _near(table: "Table", vector: "Vectors", condition: str | None) -> list[dict[str, Any]]:
-    query: Any = table.search(vector, vector_column_name="vector")
-    query = query.distance_type("cosine")
-    return _rows(query.select([*COLUMNS, "_distance"]), condition)
-
-
-def _worded(table: "Table", text: str, condition: str | None) -> list[dict[str, Any]]:
-    query = table.search(text, query_type="fts", fts_columns="text")
-    return _rows(query.select([*COLUMNS, "_score"]), condition)
-
-
-def _rows(query: Any, condition: str | None) -> list[dict[str, Any]]:
-    filtered = query.where(condition, prefilter=True) if condition else query
-    rows: list[dict[str, Any]] = filtered.limit(CANDIDATES).to_list()
-    return rows
-
-
-def _result(row: Mapping[str, Any], score: float) -> dict[str, Any]:
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
     day = row["local_date"]
     return {
-        **{name: row[name] for name in ("id", "kind", "name", "city")},
+        "id": row["document_id"],
+        **{name: row[name] for name in ("kind", "name", "city")},
         "text": row["text"][:SNIPPET],
         "local_date": day.isoformat() if day else None,
-        "score": round(score, 6),
+        "score": row["score"],
+        "table": row["table"],
     }

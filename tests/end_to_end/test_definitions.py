@@ -9,7 +9,7 @@ import dagster as dg
 
 from resources.settings import ROOT
 from sonik_assets.definitions import build_defs
-from sonik_assets.unified.assets import MARTS, STAGING, UNIFIED
+from sonik_assets.unified.assets import ANALYSES, MARTS, STAGING, UNIFIED
 
 INVARIANTS = {
     "no_shared_canonical_ids",
@@ -20,7 +20,13 @@ INVARIANTS = {
     "graph_is_as_the_tables",
     "vectors_hold_same_ids",
 }
-WARNINGS = {"change_feed_is_read", "every_field_is_known", "no_double_bookings", "one_open_claim_an_entity"}
+WARNINGS = {
+    "change_feed_is_read",
+    "embeddings_hold_same_ids",
+    "every_field_is_known",
+    "no_double_bookings",
+    "one_open_claim_an_entity",
+}
 """Besides those of values that a source told and a model could not read."""
 # Prints what importing opens: sockets of any kind, and files under the home.
 WATCH = """
@@ -68,14 +74,15 @@ def test_invariants_block_what_follows() -> None:
 def test_a_failing_mart_stops_nothing_else() -> None:
     """Steps fail as a whole: nothing outside of the marts is after them."""
     graph = build_defs().resolve_asset_graph()
-    after = {key for mart in MARTS.keys for key in graph.get(mart).child_keys} - MARTS.keys
+    marts = MARTS.keys | ANALYSES.keys
+    after = {key for mart in marts for key in graph.get(mart).child_keys} - marts
     assert after == set()
-    assert {graph.get(key).group_name for key in MARTS.keys} == {"marts"}
+    assert {graph.get(key).group_name for key in marts} == {"marts"}
 
 
 def test_importing_knows_the_columns() -> None:
     specs = {spec.key: spec for spec in build_defs().resolve_all_asset_specs()}
-    for part in (STAGING, UNIFIED, MARTS):
+    for part in (STAGING, UNIFIED, MARTS, ANALYSES):
         for key in part.keys:
             columns = specs[key].metadata["dagster/column_schema"].columns
             assert columns, key
@@ -87,7 +94,11 @@ def test_clocks_and_sensors_are_there_and_on() -> None:
     sensors = {sensor.name: sensor.default_status for sensor in defs.sensors or ()}
     running = dg.DefaultSensorStatus.RUNNING
     assert sensors == dict.fromkeys(("directus", "twenty", "mongo", "landing_zone", "change_feed", "follow"), running)
-    assert {schedule.name for schedule in defs.schedules or ()} == {"every_morning", "every_week_reconcile"}
+    assert {schedule.name for schedule in defs.schedules or ()} == {
+        "every_morning",
+        "every_week_reconcile",
+        "every_night_upkeep",
+    }
     assert defs.resolve_job_def("everything").partitions_def
 
 

@@ -1,138 +1,212 @@
+import logging
+import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from resources import embedded
-from resources.embedded.urls import as_user
+from resources.embedded import Endpoints
 from resources.errors import TerminalError
 from resources.settings import Settings
-from resources.stores import redis as redis_store
-from sonik_assets.serving import answers
+from resources.stores import lancedb
 from sonik_assets.serving import search as module
-from sonik_assets.serving.fusion import K, fuse
 from sonik_assets.serving.question import Question
+from sonik_assets.serving.scope import Agent, Organizer, Staff
 from sonik_assets.serving.search import search
-from tests.support.searchable import furnish, place_in, world_in
+from tests.support.protected import protect
+from tests.support.searchable import (
+    EVENTS,
+    article,
+    database_of,
+    furnish,
+    other_model,
+    place_in,
+    sync_all,
+    venue,
+    world_in,
+)
 
 
-@pytest.fixture
-def furnished(settings: Settings, database: str, tmp_path: Path) -> Iterator[Settings]:
-    place = place_in(settings, database, tmp_path)
-    with world_in(database) as world:
+@pytest.fixture(scope="module")
+def module_database(endpoints: Endpoints) -> Iterator[str]:
+    """Return the URL of an empty database."""
+    with database_of(endpoints) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def furnished(settings: Settings, module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Return a small world that nobody here changes."""
+    place = place_in(settings, module_database, tmp_path_factory.mktemp("search"))
+    with world_in(module_database) as world:
         furnish(world, place)
+        protect(world.pg)
         yield place
-    client = redis_store.connect(embedded.endpoints(settings).redis)
-    keys = list(client.scan_iter(f"{answers.PREFIX}:*"))
-    if keys:
-        client.delete(*keys)
 
 
-def names(found: list[dict]) -> list[str]:
+def ask(place: Settings, text: str, **more: Any) -> list[dict[str, Any]]:
+    return search(place, more.pop("scope", Staff()), text, **{"cached": False, **more})
+
+
+def names(found: list[dict[str, Any]]) -> list[str]:
     return [row["name"] for row in found]
 
 
 def test_words_and_meaning_over_all_tables(furnished: Settings) -> None:
-    (best, *_) = search(furnished, "cancion", cached=False)
+    (best, *_) = ask(furnished, "cancion")
     assert best["name"] == "Canciones de amor en vivo"
     assert (best["kind"], best["city"], best["local_date"]) == ("event", "Bogotá", "2026-06-01")
-    assert names(search(furnished, "tiendas de vinilo", cached=False))[0] == "Guía de vinilos"
-    assert names(search(furnished, "niceto", limit=1)) == ["Club Niceto"]
-    kinds = {row["kind"] for row in search(furnished, "música", limit=20)}
-    assert kinds == {"venue", "event", "article", "concept"}
+    assert uuid.UUID(best["id"])
+    assert best["table"] == "events"
+    assert names(ask(furnished, "tiendas de vinilo"))[0] == "Guía de vinilos"
+    assert names(ask(furnished, "niceto", limit=1)) == ["Club Niceto"]
+    kinds = {row["kind"] for row in ask(furnished, "música", limit=50)}
+    assert kinds == {"venue", "event", "article", "concept", "person", "organization"}
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("club niceot", "Club Niceto"),
+        ("qué hay en bogota el 1 de mayo", "Noche de techno"),
+        ("o que tem em Bogotá no dia 1 de junho", "Canciones de amor en vivo"),
+        ("cumbia in Lima", "Festival de cumbia"),
+        ("teatros en Bogotá", "Teatro Colón"),
+    ],
+)
+def test_what_a_question_names_comes_first(furnished: Settings, text: str, first: str) -> None:
+    assert names(ask(furnished, text))[0] == first
 
 
 def test_filters(furnished: Settings) -> None:
-    assert {row["city"] for row in search(furnished, "música", city="BOGOTA ")} == {"Bogotá"}
-    assert names(search(furnished, "música", genre="techno", kind="event")) == ["Noche de techno"]
-    may = search(furnished, "música", date_from=date(2026, 5, 1), date_to=date(2026, 5, 2))
+    assert {row["city"] for row in ask(furnished, "música", city="BOGOTA ")} == {"Bogotá"}
+    assert names(ask(furnished, "música", genre="techno", kind="event")) == ["Noche de techno"]
+    may = ask(furnished, "música", date_from=date(2026, 5, 1), date_to=date(2026, 5, 2))
     assert set(names(may)) == {"Noche de techno", "Festival de cumbia"}
-    assert search(furnished, "música", city="Atlantis") == []
+    assert ask(furnished, "música", city="Atlantis") == []
 
 
 def test_any_text_is_only_text(furnished: Settings) -> None:
-    for text in ("' or 1=1 --", 'a"b', "foo:bar AND (", "de la", "%_\\", "🎉", "x" * 5000, "\0a"):
-        assert search(furnished, text, cached=False)
-        assert search(furnished, "música", city=text, genre=text, kind=text, cached=False) == []
+    for text in (
+        "' or 1=1 --",
+        'a"b',
+        "foo:bar AND (",
+        "de la",
+        "%_\\",
+        "🎉",
+        "?!",
+        "x" * 2_000_000,
+        "a " * 9000,
+        "\0a",
+    ):
+        assert ask(furnished, text)
+        assert ask(furnished, "música", city=text, genre=text, kind=text) == []
 
 
-def test_a_question_that_means_the_same_is_answered_from_the_cache(
-    furnished: Settings, monkeypatch: pytest.MonkeyPatch
+def test_the_same_question_has_the_same_answer(furnished: Settings) -> None:
+    assert len({repr(ask(furnished, "noche de musica en Bogota", limit=30)) for _ in range(4)}) == 1
+
+
+def test_passages_of_one_article_are_one_hit(furnished: Settings) -> None:
+    found = [row for row in ask(furnished, "acetatos raros", limit=50) if row["table"] == "content"]
+    assert len({row["id"] for row in found}) == len(found)
+    assert "raros" in next(row["text"] for row in found if row["name"] == "Historia del disco")
+
+
+def test_agents_find_no_person(furnished: Settings) -> None:
+    assert "Lucía Rey" in names(ask(furnished, "Lucía Rey"))
+    assert "person" not in {row["kind"] for row in ask(furnished, "Lucía Rey", scope=Agent(), limit=100)}
+    assert ask(furnished, "Lucía Rey", scope=Agent(), kind="person") == []
+
+
+def test_organizers_find_their_own(furnished: Settings, module_database: str) -> None:
+    with psycopg.connect(module_database) as pg:
+        (id,) = pg.execute("select id from unified.entities where name = 'Crobar'").fetchone() or ()
+    found = ask(furnished, "música", scope=Organizer(id), limit=100)
+    assert {(row["table"], row["name"]) for row in found} == {
+        ("events", "Noche de techno"),
+        ("entities", "Crobar"),
+        ("entities", "Club Niceto"),
+    }
+    (club,) = (row for row in found if row["name"] == "Club Niceto")
+    assert (club["text"], club["city"]) == ("Club Niceto", None)
+    assert ask(furnished, "música", scope=Organizer(uuid.uuid4())) == []
+
+
+def test_what_a_stale_table_still_holds_is_not_shown(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_to_all = lambda _settings, _scope, tables: dict.fromkeys(tables)  # noqa: E731
+    monkeypatch.setattr(module.search_scope, "conditions", open_to_all)
+    assert "person" not in {row["kind"] for row in ask(furnished, "Lucía Rey", scope=Agent(), limit=100)}
+    assert ask(furnished, "música", scope=Organizer(uuid.uuid4())) == []
+
+
+def test_a_scope_is_needed(furnished: Settings) -> None:
+    with pytest.raises(TerminalError, match="no scope"):
+        ask(furnished, "techno", scope=None)
+    with pytest.raises(TypeError):
+        search(furnished, "techno")  # type: ignore[call-arg,arg-type]
+
+
+def test_a_table_of_another_model_is_searched_by_words(
+    furnished: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = search(furnished, "salsa con orquesta en vivo")
-    monkeypatch.setattr(module, "answer_of", _never)
-    assert search(furnished, "  Salsa con orquesta   en vivo") == first
-    assert search(furnished, "orquesta de salsa en vivo") == first
-    for other in ({"city": "Lima"}, {"limit": 3}, {"kind": "event"}, {"date_from": date(2026, 1, 1)}):
-        with pytest.raises(AssertionError):
-            search(furnished, "salsa con orquesta en vivo", **other)
+    place = replace(furnished, lancedb_uri=str(tmp_path))
+    other_model(furnished, place)
+    with caplog.at_level(logging.WARNING):
+        assert names(ask(place, "niceto")) == ["Club Niceto", "Noche de techno"]
+    assert "searched by words only" in caplog.text
+    assert ask(place, "?!") == []
 
 
-def test_numbers_are_never_similar(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    search(furnished, "events on 2026-01-02")
-    monkeypatch.setattr(module, "answer_of", _never)
-    with pytest.raises(AssertionError):
-        search(furnished, "events on 2026-01-03")
+def test_rows_that_no_index_has_yet_are_found(furnished: Settings, tmp_path: Path) -> None:
+    place = replace(furnished, lancedb_uri=str(tmp_path))
+    other_model(furnished, place, model=None)
+    table = lancedb.connect(place.lancedb_uri).open_table("events")
+    (row,) = table.search().limit(1).to_list()
+    new = {**row, "id": str(uuid.uuid4()), "name": "Zarabanda", "text": "Zarabanda", "text_folded": "zarabanda"}
+    new["document_id"] = new["id"]
+    table.add(pa.Table.from_pylist([{name: new[name] for name in table.schema.names}], schema=table.schema))
+    assert names(ask(place, "zarabanda", limit=1)) == ["Zarabanda"]
 
 
-def _never(*_: object) -> None:
-    raise AssertionError("searched although the cache should have answered")
+def test_an_answer_is_kept_and_cites_what_it_shows(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    answer = module.answers.answer
 
+    def told(settings: Settings, asked: Any, encode: Any, make: Any, *, cached: bool = True) -> Any:
+        return answer(settings, asked, encode, lambda vector: made.append(make(vector)) or made[-1], cached=cached)
 
-def test_without_redis_the_answer_is_the_same(furnished: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    away = replace(furnished, redis_url="redis://127.0.0.1:1")
-    assert search(away, "techno") == search(furnished, "techno", cached=False)
-    assert "without the cache" in caplog.text
-
-
-def test_a_cache_that_fails_midway_is_a_miss(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    want = search(furnished, "techno", cached=False)
-    with redis_store.connect(embedded.endpoints(furnished).redis) as client:
-        client.execute_command("ACL SETUSER half on >half ~* +ping +get -set")
-        try:
-            half = replace(furnished, redis_url=as_user(embedded.endpoints(furnished).redis, "half", "half"))
-            assert search(half, "techno") == want
-        finally:
-            client.execute_command("ACL DELUSER half")
-
-
-def test_every_question_is_logged(furnished: Settings, database: str) -> None:
-    search(furnished, "techno en Lima")
-    search(furnished, "techno en Lima")
-    with psycopg.connect(database) as connection:
-        rows = connection.execute("select kind, text, hit, ms > 0 from ops.query_log order by at").fetchall()
-    assert rows == [("search", "techno en Lima", False, True), ("search", "techno en Lima", True, True)]
+    monkeypatch.setattr(module.answers, "answer", told)
+    text = f"salsa {uuid.uuid4()}"
+    first = search(furnished, Staff(), text)
+    assert search(furnished, Staff(), f"  {text.upper()} ") == first
+    assert [each.cites for each in made] == [frozenset(row["id"] for row in first)]
+    search(furnished, Agent(), text)
+    search(furnished, Staff(), text, limit=3)
+    assert len(made) == 3
 
 
 def test_what_cannot_be_searched_is_said(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(TerminalError, match="run `sonik run`"):
-        search(replace(settings, lancedb_uri=str(tmp_path)), "techno")
+        ask(replace(settings, lancedb_uri=str(tmp_path)), "techno")
     with pytest.raises(TerminalError, match="nothing to search for"):
         Question(" \n")
     with pytest.raises(TerminalError, match="limit 0"):
         Question("a", limit=0)
 
 
-RANKINGS = st.lists(st.lists(st.sampled_from("abcdefgh"), unique=True), max_size=3)
-
-
-@given(RANKINGS)
-def test_fusion_ranks_all_and_rewards_agreement(rankings: list[list[str]]) -> None:
-    scores = fuse(rankings)
-    assert set(scores) == {id for ranking in rankings for id in ranking}
-    assert list(scores.values()) == sorted(scores.values(), reverse=True)
-    for id, score in scores.items():
-        ranks = [ranking.index(id) + 1 for ranking in rankings if id in ranking]
-        assert score == pytest.approx(sum(1 / (K + rank) for rank in ranks))
-
-
-@given(st.text(min_size=1).filter(lambda text: text.replace("\0", "").strip()), st.text(), st.text())
-def test_scope_differs_with_filters(text: str, city: str, kind: str) -> None:
-    one = Question(text, city=city, kind=kind)
-    assert one.scope == Question(text.upper().lower() if text.isascii() else text, city=city, kind=kind).scope
-    assert one.scope != Question(text, city=city, kind=kind + "x").scope
+def test_the_world_changes_and_so_does_the_answer(settings: Settings, database: str, tmp_path: Path) -> None:
+    place = place_in(settings, database, tmp_path)
+    with world_in(database) as world:
+        venue(world, "Bar Uno", city="Lima")
+        sync_all(place)
+        assert names(ask(place, "bares en lima")) == ["Bar Uno"]
+        article(world, "Bares de Lima", "Lima", "Dos bares nuevos")
+        sync_all(place)
+    assert set(names(ask(place, "bares en lima"))) == {"Bar Uno", "Bares de Lima"}
+    assert len(EVENTS) == 3
