@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.metrics import Metric
 from benchmarks.search_questions import LANGUAGES, Labelled
+from resources.stores import lancedb
 from sonik_assets.serving.fusion import fuse
 from sonik_assets.serving.question import Question
+from sonik_assets.vectors.documents import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -92,9 +94,8 @@ def hybrid(settings: "Settings") -> Way:
 def vector_only(settings: "Settings") -> Way:
     """Return the ranking by distance of meaning, over all tables."""
     from resources.encoders import encoder
-    from sonik_assets.serving.vector_tables import open_tables
 
-    tables, model = open_tables(settings), encoder(settings)
+    tables, model = _tables(settings), encoder(settings)
 
     def near(each: Labelled) -> Ranking:
         vector = model.encode([each.text])[0]
@@ -109,15 +110,18 @@ def vector_only(settings: "Settings") -> Way:
 
 def text_only(settings: "Settings") -> Way:
     """Return the ranking by words (BM25 over the stemmed texts), over all tables."""
-    from sonik_assets.serving.vector_tables import open_tables
-
-    tables = open_tables(settings)
+    tables = _tables(settings)
 
     def worded(each: Labelled) -> Ranking:
         queries = (table.search(each.text, query_type="fts", fts_columns="text") for table in tables.values())
         return _documents(queries, each, "_score", -1)
 
     return worded
+
+
+def _tables(settings: "Settings") -> dict[str, Any]:
+    database = lancedb.connect(settings.lancedb_uri)
+    return {name: database.open_table(name) for name in TABLES}
 
 
 def _documents(queries: Iterable[Any], each: Labelled, by: str, sign: int) -> Ranking:

@@ -1,41 +1,52 @@
 """Finds what may answer a question: rankings by meaning and by words over every vector table, fused. Reads LanceDB.
 
-Which table holds what is decided in `vectors.documents`; the order of the answer, in `reranking`.
+Which table holds what is decided in `vectors.documents`; the order of the answer, in `reranking`. Rankings are of row
+numbers, and only what is kept of them is read: reading 60 rows takes three times as long as finding them.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
+from resources.stores.lancedb import quoted
 from sonik_assets.serving.fusion import fuse
-from sonik_assets.serving.wording import MOST_WORDS, Wording
+from sonik_assets.serving.vector_tables import wait_for
+from sonik_assets.serving.wording import MOST_WORDS, Vocabulary, Wording
 
 if TYPE_CHECKING:
-    from lancedb.table import Table
+    from lancedb import AsyncTable
 
     from resources.encoders import Vectors
 
 COLUMNS = ["id", "document_id", "kind", "name", "text", "text_folded", "city", "city_key", "local_date", "genre_keys"]
 EACH = 60
 """Rows of a ranking, over all tables."""
-SURE = 8
+NEAREST = 30
+"""Rows by meaning, a table."""
+SURE = 4
 """The first rows of each table, which are candidates wherever a ranking over all tables would place them."""
-REFINED = 2
-"""Times as many rows of a vector index have their exact distance computed."""
-MOST = 200
+MOST = 100
 """Candidates that are ranked anew."""
+WORDS = {
+    "entities": ("text", "text_folded"),
+    "events": ("text", "text_folded"),
+    "content": ("text",),
+    "concepts": ("text",),
+}
+"""Which words of a table are ranked: by stems, and, where names are what is looked for, as they are."""
+REFINED = 2
+"""So many times EACH are looked at with their whole vectors: an index's own distances are only about right, and beside
+those of a table without an index they must be exact."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A table to search: which of its rows may be found, and whether its vectors are of the encoder that asks."""
+    """A table to search: which of its rows may be found, what it holds, whether its vectors are of our encoder."""
 
-    table: "Table"
+    table: "AsyncTable"
     condition: str | None
+    holds: Vocabulary
     comparable: bool = True
 
 
@@ -48,95 +59,105 @@ class Sought:
     vector: "Vectors | None"
 
 
-type _Ask = Callable[[str], Coroutine[Any, Any, pl.DataFrame]]
-"""From a table's name to rows with `placed`: the less, the better."""
+@dataclass(frozen=True)
+class _Asked:
+    """One ranking of a table: by a vector or by the words of a column, of rows for which a condition holds."""
+
+    name: str
+    table: "AsyncTable"
+    condition: str | None
+    vector: "Vectors | None" = None
+    column: str = "vector"
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A row by the key of its table and number; `placed`: the less, the better. `near`: cosine, where it is known."""
+
+    key: str
+    placed: float
+    near: float | None
 
 
 def candidates(places: Mapping[str, Place], sought: Sought) -> list[dict[str, Any]]:
     """Return at most MOST rows with `table`, `near` (cosine, 0 where not known) and `fused`, the best fused first."""
-    from lancedb.background_loop import LOOP
-
-    found: list[pl.DataFrame] = LOOP.run(_all(places, sought))  # type: ignore[no-untyped-call]
-    scores = fuse([_placed(frames) for frames in batched(found, len(places))])
-    kept = dict(list(scores.items())[:MOST])
-    rows = pl.concat([_empty(), *found]).filter(pl.col("id").is_in(list(kept)))
-    near = pl.col("near").max().over("id").fill_null(0.0)
-    unique = rows.with_columns(near=near).unique("id", keep="first", maintain_order=True)
-    fused = pl.col("id").replace_strict(kept, return_dtype=pl.Float64)
-    return unique.drop("placed").with_columns(fused=fused).sort("fused", "id", descending=[True, False]).to_dicts()
+    found: list[dict[str, Any]] = wait_for(_candidates(places, sought))
+    return found
 
 
-async def _all(places: Mapping[str, Place], sought: Sought) -> list[pl.DataFrame]:
-    """Ask every ranking of every table at once: each ranking's tables one after another."""
-    return await asyncio.gather(*(ask(name) for ask in _asks(places, sought) for name in places))
+async def _candidates(places: Mapping[str, Place], sought: Sought) -> list[dict[str, Any]]:
+    rankings = await asyncio.gather(
+        *(asyncio.gather(*map(_ranked, asked)) for asked in _rankings(places, sought) if asked)
+    )
+    scores = fuse([_placed(ranking) for ranking in rankings])
+    near = {row.key: row.near for ranking in rankings for part in ranking for row in part if row.near is not None}
+    kept = list(scores)[:MOST]
+    rows = await asyncio.gather(*(_read(name, place.table, kept) for name, place in places.items()))
+    ranked = [{**row, "near": near.get(key, 0.0), "fused": scores[key]} for part in rows for key, row in part]
+    return sorted(ranked, key=lambda row: (-row["fused"], row["id"]))
 
 
-def _asks(places: Mapping[str, Place], sought: Sought) -> Iterable[_Ask]:
-    """Yield the rankings: by meaning, by stemmed words, by words as they are; by meaning among what is named."""
-    text = " ".join(sought.text.split()[:MOST_WORDS])
+def _rankings(places: Mapping[str, Place], sought: Sought) -> Iterator[list[_Asked]]:
+    """Yield by meaning, by stemmed words, by words as they are: each over all tables.
+
+    By meaning among what the question names, where it names a city or a day: the words find the rest.
+    """
     words = " ".join(sought.wording.words)
     if sought.vector is not None:
-        yield lambda name: _near(places[name], name, sought.vector, None)
-    if words:
-        yield lambda name: _worded(places[name], name, "text", text)
-        yield lambda name: _worded(places[name], name, "text_folded", words)
-    named = _named(sought.wording)
-    if sought.vector is not None and named:
-        yield lambda name: _near(places[name], name, sought.vector, named)
+        yield [
+            _Asked(name, place.table, _both(place.condition, named), sought.vector)
+            for name, place in places.items()
+            if place.comparable and (named := _named(sought.wording, place.holds)) is not None
+        ]
+    for column, text in (("text", " ".join(sought.text.split()[:MOST_WORDS])), ("text_folded", words)):
+        if words:
+            yield [
+                _Asked(name, place.table, place.condition, column=column, words=text)
+                for name, place in places.items()
+                if column in WORDS[name]
+            ]
 
 
-def _named(wording: Wording) -> str | None:
-    """Return the condition that rows are of a city and a day that the question names, or None where it names none."""
-    from resources.stores.lancedb import quoted
-
-    cities = ", ".join(map(quoted, sorted(wording.cities)))
-    days = ", ".join(f"date '{day.isoformat()}'" for day in sorted(wording.days))
-    return _both(f"city_key in ({cities})" if cities else None, f"local_date in ({days})" if days else None)
-
-
-async def _near(place: Place, name: str, vector: Any, more: str | None) -> pl.DataFrame:
-    if not place.comparable:
-        return _empty()
-    # Of a quantized index distances are about right; beside those of tables that have none they must be exact.
-    query = _query(place).nearest_to(vector).distance_type("cosine").refine_factor(REFINED)
-    query = query.select([*COLUMNS, "_distance"])
-    rows = await _rows(query, _both(place.condition, more))
-    return _as_told(rows, name, placed=pl.col("_distance"), near=1 - pl.col("_distance"))
+def _named(wording: Wording, holds: Vocabulary) -> str | None:
+    """Return the condition that rows are of a city and a day that the question names; None where no row of it is."""
+    cities, days = sorted(wording.cities & holds.cities), sorted(wording.days & holds.days)
+    if (wording.cities and not cities) or (wording.days and not days):
+        return None
+    parts = [f"city_key in ({', '.join(map(quoted, cities))})"] if cities else []
+    parts += [f"local_date in ({', '.join(f"date '{day.isoformat()}'" for day in days)})"] if days else []
+    return " and ".join(parts)
 
 
-async def _worded(place: Place, name: str, column: str, text: str) -> pl.DataFrame:
-    query = _query(place).nearest_to_text(text, columns=[column]).select([*COLUMNS, "_score"])
-    rows = await _rows(query, place.condition)
-    return _as_told(rows, name, placed=-pl.col("_score"), near=pl.lit(None))
+async def _ranked(asked: _Asked) -> list[_Found]:
+    query: Any = asked.table.query()
+    if asked.vector is None:
+        query, by, sign = query.nearest_to_text(asked.words, columns=[asked.column]), "_score", -1
+    else:
+        query, by, sign = query.nearest_to(asked.vector).column(asked.column).distance_type("cosine"), "_distance", 1
+        query = query.refine_factor(REFINED)
+    filtered = query.where(asked.condition) if asked.condition else query
+    rows = await filtered.select([]).with_row_id().limit(EACH if asked.vector is None else NEAREST).to_arrow()
+    pairs = zip(rows["_rowid"].to_pylist(), rows[by].to_pylist(), strict=True)
+    return [_Found(f"{asked.name} {row}", sign * told, 1 - told if sign == 1 else None) for row, told in pairs]
 
 
-def _query(place: Place) -> Any:
-    # What the synchronous table wraps: asked this way, a dozen queries take half the time.
-    return place.table._table.query()  # type: ignore[attr-defined]
+def _placed(parts: Sequence[Sequence[_Found]]) -> list[str]:
+    """Return keys over all tables, best first, at most EACH; and the first SURE of each table behind them."""
+    ordered = sorted((row for part in parts for row in part), key=lambda row: (row.placed, row.key))
+    sure = {row.key for part in parts for row in part[:SURE]}
+    return [row.key for at, row in enumerate(ordered) if at < EACH] + [
+        row.key for row in ordered[EACH:] if row.key in sure
+    ]
 
 
-async def _rows(query: Any, condition: str | None) -> pl.DataFrame:
-    filtered = query.where(condition) if condition else query  # before it is ranked, unless told otherwise
-    return pl.DataFrame(pl.from_arrow(await filtered.limit(EACH).to_arrow()))
-
-
-def _as_told(rows: pl.DataFrame, name: str, placed: pl.Expr, near: pl.Expr) -> pl.DataFrame:
-    return rows.select(*COLUMNS, table=pl.lit(name), near=near.cast(pl.Float64), placed=placed.cast(pl.Float64)).cast(
-        {"genre_keys": pl.List(pl.String)}
-    )
-
-
-def _empty() -> pl.DataFrame:
-    own = {"local_date": pl.Date(), "genre_keys": pl.List(pl.String), "near": pl.Float64(), "placed": pl.Float64()}
-    schema: dict[str, pl.DataType] = dict.fromkeys((*COLUMNS, "table", "near", "placed"), pl.String())
-    return pl.DataFrame(schema=schema | own)
-
-
-def _placed(frames: Sequence[pl.DataFrame]) -> list[str]:
-    """Return ids over all tables, best first, at most EACH; and the first SURE of each table behind them."""
-    ordered = pl.concat(frames).sort("placed", "id")
-    sure = ordered.group_by("table", maintain_order=True).head(SURE)["id"]
-    return list(dict.fromkeys([*ordered.head(EACH)["id"], *sure]))
+async def _read(name: str, table: "AsyncTable", keys: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the rows of this table among the keys, by key."""
+    numbers = [int(key.removeprefix(f"{name} ")) for key in keys if key.startswith(f"{name} ")]
+    if not numbers:
+        return []
+    rows = (await table.take_row_ids(numbers).select(COLUMNS).with_row_id().to_arrow()).to_pylist()
+    return [(f"{name} {row.pop('_rowid')}", {**row, "table": name}) for row in rows]
 
 
 def _both(*conditions: str | None) -> str | None:

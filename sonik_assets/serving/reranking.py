@@ -47,9 +47,9 @@ class _Read:
 
     @staticmethod
     def of(row: Row) -> "_Read":
-        name, text = words_of(row["name"] or ""), WORD.findall(row["text_folded"])
-        parts = frozenset(_spaced(WORD.findall(part)) for part in SEGMENT.split(row["text_folded"]))
-        return _Read(_spaced(name), _spaced(text), parts, frozenset((*name, *text)))
+        name, parts = words_of(row["name"] or ""), [WORD.findall(part) for part in SEGMENT.split(row["text_folded"])]
+        text = [word for part in parts for word in part]
+        return _Read(_spaced(name), _spaced(text), frozenset(map(_spaced, parts)), frozenset((*name, *text)))
 
 
 def rerank(wording: Wording, rows: Sequence[Row], weights: Mapping[str, float] = WEIGHTS) -> list[tuple[float, Row]]:

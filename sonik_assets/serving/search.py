@@ -80,7 +80,12 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     held = holdings(settings, tables)
     model = encoder(settings).model_id
     places = {
-        name: Place(tables[name], _both(condition, question.condition()), comparable(name, held[name], model))
+        name: Place(
+            tables[name],
+            _both(condition, question.condition()),
+            held[name].vocabulary,
+            comparable(name, held[name], model),
+        )
         for name, condition in search_scope.conditions(settings, scope, tables).items()
     }
     if vector is None and any(place.comparable for place in places.values()):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from resources.embedded import Endpoints
 from resources.embedded.urls import with_database
 from resources.errors import SonikError
-from sonik_assets.cli import entity, read
+from sonik_assets.cli import entity, read, searching
 from tests.serving.conftest import scene
 from tests.support.scene import OLD, Scene
 
@@ -26,6 +26,7 @@ class Sonik:
     def __init__(self) -> None:
         self.app = typer.Typer()
         read.register(self.app)
+        searching.register(self.app)
         entity.register(self.app)
 
     def __call__(self, *words: str, width: int = 120) -> str:
@@ -98,7 +99,7 @@ def test_query(sonik: Sonik) -> None:
 def test_search_prints_what_serving_finds(sonik: Sonik, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [{"id": "1", "kind": "venue", "name": "[Ñ]", "text": "x", "score": 0.5}]
     fake = types.ModuleType("sonik_assets.serving.search")
-    fake.search = lambda _settings, text, *, city=None, limit=10: answers if text == "x" else []  # type: ignore[attr-defined]
+    fake.search = lambda _settings, _scope, text, **_more: answers if text == "x" else []  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "sonik_assets.serving.search", fake)
     assert sonik.json("search", "x") == answers
     assert "[Ñ]" in sonik("search", "x")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +122,7 @@ def test_a_long_text_is_in_passages_that_overlap(place: Settings, world: World) 
     assert {i for i in passages if i.startswith(id)} == {f"{id}#{n}" for n in range(3)}
     assert [len(text) <= PASSAGE_WORDS for text in passages.values()] == [True] * 4
     told = [passages[f"{id}#{n}"] for n in range(3)]
-    assert [one[-24:] == next[:24] for one, next in zip(told, told[1:], strict=False)] == [True] * 2
+    assert [one[-24:] == next[:24] for one, next in pairwise(told)] == [True] * 2
     assert {word for text in told for word in text} == set(words)
     world.pg.execute("update unified.content set body = 'corto' where id = %s", [id])
     assert counts(run(place, "content"))[1:3] == (1, 2)

@@ -16,7 +16,7 @@ from sonik_assets.vectors.upkeep import erase_deleted, existing, upkeep
 from tests.support.searchable import venue
 from tests.support.unified import World
 
-SECRET = "Fulana Secretísima"
+ERASED = "Fulana Secretísima"
 
 
 def found_on_disk(folder: str, text: str) -> list[str]:
@@ -25,15 +25,15 @@ def found_on_disk(folder: str, text: str) -> list[str]:
 
 def test_what_was_deleted_is_on_no_disk_after_it_is_erased(place: Settings, world: World) -> None:
     url = str(place.postgres_url)
-    gone = venue(world, SECRET)
+    gone = venue(world, ERASED)
     venue(world, "Sala Uno")
     sync(place, url, "entities", run="one")
     world.pg.execute("delete from unified.entities where id = %s", [gone])
     sync(place, url, "entities", run="two")
-    assert found_on_disk(place.lancedb_uri, SECRET), "or the test looks for the wrong bytes"
+    assert found_on_disk(place.lancedb_uri, ERASED), "or the test looks for the wrong bytes"
     kept = erase_deleted(place, url, "entities")
     assert (kept.rows, kept.versions) == (1, 1)
-    assert found_on_disk(place.lancedb_uri, SECRET) == []
+    assert found_on_disk(place.lancedb_uri, ERASED) == []
     assert found_on_disk(place.lancedb_uri, "secretisima") == []
     said = sync(place, url, "entities")
     assert (said.how, said.lance_versions) == ("followed", 0), "the position came along"
@@ -120,7 +120,7 @@ def test_two_merges_at_once_leave_one_row_a_key(tmp_path: Path) -> None:
     lance_indexes.ensure(table)
     others = [lancedb.open_table(lancedb.connect(str(tmp_path)), "t") for _ in range(3)]
     for other in others:
-        merge = other.merge_insert("id").use_index(False)
+        merge = other.merge_insert("id").use_index(False)  # noqa: FBT003 - their signature
         merge.when_matched_update_all().when_not_matched_insert_all().execute(rows(5, 100))
     table.checkout_latest()
     assert table.count_rows() == 15
