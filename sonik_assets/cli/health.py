@@ -8,7 +8,7 @@ from datetime import datetime
 
 from resources import embedded
 from resources.embedded.layout import Layout, socket_fits
-from resources.encoders import minilm
+from resources.encoders import encoder, minilm
 from resources.errors import SonikError
 from resources.settings import ROOT, Settings
 
@@ -60,12 +60,13 @@ def _manifest() -> Finding:
 
 
 def _weights(settings: Settings) -> Finding:
-    if settings.embedder != "minilm":
-        return Finding("embedder", ok=True, found=settings.embedder, fix="")
     try:
+        if settings.embedder != "minilm":
+            return Finding("embedder", ok=True, found=encoder(settings).model_id, fix="")
         weights = minilm.verified("model.safetensors", minilm.folder())
     except SonikError as error:
-        return Finding("embedder", ok=False, found=str(error), fix="run `make setup`")
+        fix = "run `make setup`" if settings.embedder == "minilm" else "see docs/embeddings.md"
+        return Finding("embedder", ok=False, found=str(error), fix=fix)
     return Finding("embedder", ok=True, found=str(weights), fix="")
 
 
