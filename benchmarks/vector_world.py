@@ -66,9 +66,8 @@ def _remember(pg: psycopg.Connection[Any]) -> None:
     from psycopg import sql
 
     if KEPT.is_file():
-        kept = pl.read_parquet(KEPT).with_columns(
-            vector=pl.format("{{}}", pl.col("vector").list.eval(pl.element().cast(pl.String)).list.join(","))
-        )
+        numbers = pl.col("vector").list.eval(pl.element().cast(pl.String)).list.join(",")
+        kept = pl.read_parquet(KEPT).with_columns(vector=pl.concat_str(pl.lit("{"), numbers, pl.lit("}")))
         with pg.cursor() as cursor:
             copy_frame(cursor, sql.SQL("ops.embeddings"), kept)
 

@@ -4,9 +4,13 @@ Every table of documents has one schema, so that search reads them all alike. In
 and going back: `lance_versions`.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING
+
+# Its warnings go to stderr, one for each query that asks for row numbers only; read when it is first imported.
+os.environ.setdefault("LANCEDB_LOG", "error")
 
 import lancedb
 import pyarrow as pa
@@ -14,6 +18,7 @@ import pyarrow as pa
 from resources.errors import TerminalError
 
 if TYPE_CHECKING:
+    from lancedb import AsyncConnection
     from lancedb.db import DBConnection
     from lancedb.table import Table
 
@@ -55,6 +60,11 @@ def connect(uri: str) -> "DBConnection":
         return lancedb.connect(uri)
     except (OSError, ValueError, RuntimeError) as error:
         raise TerminalError(f"LanceDB at {uri} cannot be opened ({error}): check SONIK_LANCEDB_URI") from error
+
+
+async def connect_async(uri: str) -> "AsyncConnection":
+    """Open the database for many questions at once, each of which reads tables as they are when it opens them."""
+    return await lancedb.connect_async(uri)
 
 
 def open_table(database: "DBConnection", name: str) -> "Table | None":

@@ -30,6 +30,8 @@ NEAR = 0.6
 MANY = 20_000
 """Changed documents of one batch: of more, nobody reads the vectors, and every answer goes that any could drop."""
 FSYNC_MS = 30_000
+UNREAD = ("embeddings",)
+"""Stores that nothing is answered from."""
 UNCITED = ("source_records",)
 """Tables of records that nothing is answered from."""
 
@@ -43,7 +45,7 @@ where c.relnamespace = 'unified'::regnamespace and c.relname = any(%s) and a.att
     and a.attnum > 0 and not a.attisdropped
 order by c.relname, a.attnum
 """
-_OTHERS = "select min(lsn)::text from ops.store_acks where store <> %s"
+_OTHERS = "select min(lsn)::text from ops.store_acks where store <> all(%s)"
 
 type VectorsOf = Callable[[Collection[str]], "Iterator[Vectors]"]
 
@@ -94,9 +96,7 @@ def vectors_in(settings: "Settings") -> VectorsOf:
 
 
 def _follow(pg: "Connection[Any]", held: "Held", done: Dropped, vectors_of: VectorsOf, size: int) -> None:
-    slot.ensure(pg)
-    if slot.state(pg).lost:
-        slot.recreate(pg)
+    slot.make_ready(pg)
     upto, run = _least_of_others(pg), _run(held)
     if reason := _why_all(pg, held):
         _drop_all(pg, held, done, reason, run)
@@ -195,7 +195,7 @@ def _present_ids(pg: "Connection[Any]", table: str, columns: list[str], keys: li
 
 
 def _least_of_others(pg: "Connection[Any]") -> Lsn | None:
-    row = pg.execute(_OTHERS, [STORE]).fetchone()
+    row = pg.execute(_OTHERS, [[STORE, *UNREAD]]).fetchone()
     return None if row is None or row[0] is None else Lsn.parse(row[0])
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from resources.errors import TerminalError
+from resources.stores import lancedb
 from sonik_assets.serving.wording import Vocabulary
 from sonik_assets.vectors.documents import TABLES
 
@@ -64,8 +65,6 @@ _DATABASES: dict[str, "AsyncConnection"] = {}
 
 async def _database(uri: str) -> "AsyncConnection":
     if uri not in _DATABASES:
-        import lancedb
-
         _DATABASES[uri] = await lancedb.connect_async(uri)
     return _DATABASES[uri]
 
