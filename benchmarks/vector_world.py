@@ -23,7 +23,7 @@ from resources.stores import lance_indexes, lancedb
 from resources.stores.copy import copy_frame
 from sonik_assets.migrations import migrate
 from sonik_assets.vectors.documents import TABLES, folded
-from sonik_assets.vectors.position import hold
+from sonik_assets.vectors.position import place, remember
 from sonik_assets.vectors.sync import sync
 
 WORLD_SCALE = 6.6
@@ -90,10 +90,12 @@ def fill_up(settings: Settings, rows: int) -> None:
     for name, table in tables.items():
         real = pl.DataFrame(pl.from_arrow(table.search().limit(None).to_arrow()))
         more = round((rows - total) * there[name] / total)
+        own = place(table)
         for chunk in _between(real, more, seed=len(name)):
             table.add(chunk)
         lance_indexes.ensure(table)
-        hold(table)
+        if own:
+            remember(table, own.lsn)
 
 
 def _between(real: pl.DataFrame, count: int, seed: int) -> Iterator[pa.Table]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 VECTOR_ROWS = 10_000
 """Rows above which a vector index pays: looking at each of 10,000 takes some 10 ms, at 100,000 over 100."""
-VECTOR_OUTSIDE, WORDS_OUTSIDE = 20_000, 1_000
+VECTOR_OUTSIDE, WORDS_OUTSIDE = 20_000, 500
 """Rows outside of an index above which it is brought up to date. Words are indexed within a second for 100,000 rows;
 a vector index takes a minute, so that is left to the upkeep until it hurts."""
 
@@ -38,7 +38,7 @@ def ensure(table: "Table") -> None:
         return  # an index over nothing is forgotten at once
     outside = {index.columns[0]: index.num_unindexed_rows or 0 for index in table.list_indices()}
     for column, config in WORDS.items():
-        if outside.get(column, rows + WORDS_OUTSIDE) >= WORDS_OUTSIDE or _is_small(rows, outside, column):
+        if outside.get(column, WORDS_OUTSIDE) >= WORDS_OUTSIDE:
             table.create_index(column, config=config, replace=True)
     for column, config in SCALARS.items():
         if column not in outside:
@@ -51,7 +51,3 @@ def bring_up_to_date(table: "Table") -> None:
     """Have every row in every index, and small files made one. Minutes at a million rows."""
     ensure(table)
     table.optimize()
-
-
-def _is_small(rows: int, outside: dict[str, int], column: str) -> bool:
-    return rows < VECTOR_ROWS and outside.get(column, 0) > 0

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from lancedb.table import Table
 
 RUN = "run-"
+MOST_RUNS = 50
+"""A change every half minute would leave thousands, and each look at a tag reads them all."""
 KEPT = timedelta(days=7)
 """How long one can go back. Rows that were deleted are on disk as long."""
 
@@ -27,8 +29,11 @@ class Version(NamedTuple):
 
 
 def tag_run(table: "Table", run: str) -> None:
-    """Tag the present version as what this run left; a run that is done again moves its tag."""
+    """Tag the present version as what this run left; of all runs the latest MOST_RUNS keep their tags."""
     set_tag(table, f"{RUN}{run}")
+    runs = {tag: at["version"] for tag, at in table.tags.list().items() if tag.startswith(RUN)}
+    for tag in sorted(runs, key=lambda tag: -runs[tag])[MOST_RUNS:]:
+        table.tags.delete(tag)
 
 
 def set_tag(table: "Table", tag: str) -> None:

@@ -45,7 +45,8 @@ def versions(
         show.as_json(rows)
         return
     show.table("versions", rows, empty="no run has left a version yet: `sonik run`")
-    print("Go back to one with `sonik vectors restore TABLE TAG`.")
+    if rows:
+        print("Go back to one with `sonik vectors restore TABLE TAG`.")
 
 
 def restore(table: TableName, tag: Annotated[str, typer.Argument(help="As `versions` lists it.")]) -> None:
@@ -77,6 +78,7 @@ def upkeep(
     keep = keeping.erase_deleted if erase else keeping.upkeep
     postgres = embedded.endpoints(settings).postgres
     show.table("upkeep", [asdict(keep(settings, postgres, name)) for name in _named(settings, tables or ())], empty="")
+    print(f"{keeping.sweep(settings, postgres, at_once=erase):,} vectors of texts that no table has were removed.")
 
 
 def _named(settings: "Settings", tables: "Sequence[str]") -> list[str]:

@@ -118,7 +118,7 @@ class Upkeep(dg.Config):
 def vectors_upkeep(config: Upkeep, stores: Stores) -> dg.MaterializeResult[Any]:
     """Keep all tables that there are."""
     from resources.stores import lancedb
-    from sonik_assets.vectors.upkeep import erase_deleted, upkeep
+    from sonik_assets.vectors.upkeep import erase_deleted, sweep, upkeep
 
     started, keep = time.monotonic(), erase_deleted if config.erase else upkeep
     settings, postgres = stores.settings(), stores.endpoints().postgres
@@ -128,6 +128,7 @@ def vectors_upkeep(config: Upkeep, stores: Stores) -> dg.MaterializeResult[Any]:
         metadata={
             "seconds": round(time.monotonic() - started, 3),
             "cleaned": sum(each.cleaned for each in kept),
+            "vectors_swept": sweep(settings, postgres, at_once=config.erase),
             "tables": dg.MetadataValue.md(_table(kept)),
         }
     )

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PAGE = 20_000
 """Documents that are looked at together: some 50 MB with their vectors."""
+MOST_WORDS = 20_000
+"""Of a text: what comes behind them is not searched."""
 PASSAGE_WORDS, OVERLAP_WORDS = 120, 24
 """Of a long text: about what the default model reads (256 tokens). What a passage cuts in two, the next has whole."""
 
@@ -64,13 +66,15 @@ cross join lateral (
 EVENTS = """
 select e.id::text as id, e.id::text as document_id, 'event' as kind, e.name,
        concat_ws('. ', e.name, l.names, v.name, coalesce(e.city, v.metadata->>'city'), array_to_string(e.genres, ', '),
-                 to_char(e.local_date, 'YYYY-MM-DD'), left(e.description, 300)) as text,
-       coalesce(e.city, v.metadata->>'city') as city, e.local_date, e.genres, e.updated_at
+                 to_char(d.local_date, 'YYYY-MM-DD'), left(e.description, 300)) as text,
+       coalesce(e.city, v.metadata->>'city') as city, d.local_date, e.genres, e.updated_at
 from {base} as e
 left join unified.entities v on v.id = e.venue_id
 left join lateral (
     select string_agg(a.name, ', ' order by a.name, a.id) as names
     from unified.event_artists x join unified.entities a on a.id = x.artist_id where x.event_id = e.id) as l on true
+cross join lateral (  -- a day that no calendar has is none: programs that read it could not hold it
+    select case when e.local_date between '0001-01-01' and '9999-12-31' then e.local_date end as local_date) as d
 """
 
 # Where a text begins with its title, a passage in its midst does, too: it is found by what the whole is about.
@@ -81,7 +85,9 @@ select concat(c.id, '#', p.start / {PASSAGE_WORDS - OVERLAP_WORDS}) as id, c.id:
                  nullif(array_to_string(w.words[p.start + 1:p.start + {PASSAGE_WORDS}], ' '), '')) as text,
        c.city, null::date as local_date, null::text[] as genres, c.published_at as updated_at
 from {{base}} as c
-cross join lateral (select regexp_split_to_array(btrim(coalesce(c.body, ''), E' \\n\\r\\t'), '\\s+') as words) as w
+cross join lateral (
+    select (regexp_split_to_array(btrim(coalesce(c.body, ''), E' \\n\\r\\t'), '\\s+'))[:{MOST_WORDS}] as words
+    offset 0) as w -- else the body is split once a passage
 cross join lateral generate_series(
     0, greatest(cardinality(w.words) - {OVERLAP_WORDS} - 1, 0), {PASSAGE_WORDS - OVERLAP_WORDS}) as p(start)
 """

@@ -61,12 +61,6 @@ when matched and (t.table_name, t.kind, t.text_hash) is distinct from (%(table)s
 when not matched then insert (id, document_id, table_name, kind, text_hash, vector)
     values (s.id, s.document_id, %(table)s, s.kind, s.text_hash, s.vector)
 """
-# Vectors that no document has any more: a text that comes back within a month is not embedded again.
-_SWEEP = """
-delete from ops.embeddings as e
-where made_at < now() - interval '30 days'
-    and not exists (select from unified.embeddings as t where t.text_hash = e.text_hash)
-"""
 _MADE_BY = "select rules from ops.seen where model = %s"
 _REMEMBER = """
 insert into ops.seen (model, until, rules) values (%s, now(), %s)
@@ -119,11 +113,12 @@ def copy(settings: "Settings", postgres_url: str, *, batch: int = BATCH) -> Copi
         if not is_available(it.pg):
             return None
         with only_writer(it.pg, STORE):
+            if it.pg.execute("select to_regclass(%s)", [RELATION]).fetchone() == (None,):
+                acks.forget(it.pg, STORE)  # it may have been there before: what it had is gone
             it.pg.execute(_DDL)
             slot.make_ready(it.pg)
             _bring_up(it, batch)
             _index(it.pg)
-            it.pg.execute(_SWEEP)
             slot.advance(it.pg)
         (it.said.rows,) = it.pg.execute(f"select count(*) from {RELATION}").fetchone() or (0,)
         return it.said

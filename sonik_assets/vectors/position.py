@@ -40,9 +40,3 @@ def place(table: "Table") -> Place | None:
     ]
     # Two are there where remembering was cut short: the later one was set first.
     return max(found, default=None)
-
-
-def hold(table: "Table") -> None:
-    """Mark the present version as of the same position: what changed it was no row."""
-    if found := place(table):
-        remember(table, found.lsn)

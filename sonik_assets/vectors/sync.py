@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 BATCH = 20_000
 """Changed keys that are applied at once."""
 ANEW, COMPARED = "anew", "compared"
+_IDENTITY = """
+select concat_ws('/', (select system_identifier from pg_control_system()), oid) from pg_database
+where datname = current_database()
+"""
 
 
 @dataclass
@@ -121,6 +125,8 @@ def _reason(it: Sync, table: "Table | None") -> tuple[str, str]:
     """Return how the table is brought up to date, and why not simply by what changed."""
     if table is None:
         return ANEW, "there is no table yet"
+    if lancedb.facts(table).get("database", "") not in ("", identity(it.pg)):
+        return ANEW, "it was made of another database"
     if not lancedb.has_our_schema(table) or lancedb.facts(table).get("rules") != it.rules:
         return ANEW, "texts or vectors were made by other rules, or another model"
     why = why_compared(it.pg, table)
@@ -130,6 +136,8 @@ def _reason(it: Sync, table: "Table | None") -> tuple[str, str]:
 def why_compared(pg: "Connection[Any]", table: "Table") -> str:
     """Return why changes alone cannot bring a table up to date; nothing where they can."""
     acked, own, log = acks.acknowledged(pg, store_of(table.name)), place(table), slot.state(pg).confirmed
+    if lancedb.facts(table).get("database") != identity(pg):
+        return "it was made of another database"
     if acked is None or own is None:
         return "nobody knows how far it is"
     if not own.is_present:
@@ -143,11 +151,18 @@ def why_compared(pg: "Connection[Any]", table: "Table") -> str:
     return ""
 
 
+def identity(pg: "Connection[Any]") -> str:
+    """Return which database of which server this is: positions of one mean nothing in another."""
+    row = pg.execute(_IDENTITY).fetchone()
+    return str(row[0]) if row else ""
+
+
 def _make_anew(it: Sync, why: str) -> "Table":
     it.said.how, it.said.why = ANEW, why
     begin = feed.settled_position(it.pg)
     pages = (_page(it, page) for page in documents.pages(it.pg, it.table))
-    table = write_anew(it.database, it.table.name, it.adbc, pages, it.model, it.rules, it.said.done)
+    facts = {"model": it.model.model_id, "rules": it.rules, "database": identity(it.pg)}
+    table = write_anew(it.database, it.table.name, it.adbc, pages, it.model, facts, it.said.done)
     _start_over(it, table, begin)
     return table
 
@@ -155,6 +170,8 @@ def _make_anew(it: Sync, why: str) -> "Table":
 def _compare(it: Sync, table: "Table", why: str) -> None:
     it.said.how, it.said.why = COMPARED, why
     begin = feed.settled_position(it.pg)
+    if table.count_rows("document_id is null"):
+        table.delete("document_id is null")  # no page would find it
     for page in documents.pages(it.pg, it.table):
         there = present(table, [page.holds("document_id")])
         write_difference(table, it.adbc, _page(it, page), there, it.model, it.said.done)

@@ -42,10 +42,13 @@ def write_difference(
     table: "Table", adbc: "Connection", documents: pl.DataFrame, there: pl.DataFrame, model: "Encoder", done: Written
 ) -> None:
     """Make the rows `there` (id, row_hash) the documents; raises before any write on a bad vector."""
-    changed = documents.join(there, on=_PRESENT, how="anti")
+    twice = there.filter(pl.col("id").is_duplicated())
+    changed = documents.join(there.join(twice, on="id", how="anti"), on=_PRESENT, how="anti")
     gone = there.join(documents, on="id", how="anti")["id"].unique()
     if changed.height:
         rows = _rows(changed, adbc, model, done.texts)
+        for condition in lancedb.among("id", twice["id"].unique()):
+            table.delete(condition)  # a merge would write such a row once for each
         # An index would lose the declared key's protection.
         merge = table.merge_insert("id").use_index(False)  # noqa: FBT003 - their signature
         merge.when_matched_update_all().when_not_matched_insert_all().execute(rows)
@@ -61,7 +64,7 @@ def write_anew(
     adbc: "Connection",
     pages: Iterable[pl.DataFrame],
     model: "Encoder",
-    rules: str,
+    facts: dict[str, str],
     done: Written,
 ) -> "Table":
     """Write the whole table in one version, page by page; a failure leaves the table as it was."""
@@ -71,7 +74,7 @@ def write_anew(
             done.written += documents.height
             yield from _rows(documents, adbc, model, done.texts).to_batches()
 
-    return lancedb.overwrite(database, name, stream(), {"model": model.model_id, "rules": rules})
+    return lancedb.overwrite(database, name, stream(), facts)
 
 
 def _rows(documents: pl.DataFrame, adbc: "Connection", model: "Encoder", counts: Counts) -> "pa.Table":

@@ -72,6 +72,13 @@ def test_a_lost_slot_means_comparing(place: Settings, world: World, database: st
     assert "the log from" in done.why
 
 
+def test_a_table_that_was_dropped_is_filled_again(place: Settings, world: World) -> None:
+    venue(world, "Sala")
+    run(place)
+    world.pg.execute("drop table unified.embeddings")
+    assert (run(place).rows, run(place).why) == (1, "")
+
+
 def test_a_server_without_pgvector_is_left_alone(
     place: Settings, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

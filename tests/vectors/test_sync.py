@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import psycopg
+import pyarrow as pa
 import pytest
 
+from resources.embedded import Endpoints
+from resources.embedded.urls import with_database
 from resources.encoders import Embedded, encoder
 from resources.errors import TerminalError, TransientError
 from resources.settings import Settings
@@ -25,8 +29,8 @@ from sonik_assets.vectors.documents import PASSAGE_WORDS
 from sonik_assets.vectors.parity import parity
 from sonik_assets.vectors.position import place as place_of
 from sonik_assets.vectors.sync import Synced, store_of, sync
-from sonik_assets.vectors.upkeep import go_back
-from tests.support.searchable import venue
+from sonik_assets.vectors.upkeep import go_back, upkeep
+from tests.support.searchable import venue, world_in
 from tests.support.unified import World
 
 
@@ -273,6 +277,8 @@ def test_a_position_is_in_the_table_before_postgresql_is_told(
 KILLED = """
 import os, signal, sys
 from resources.settings import Settings
+from resources.embedded import Endpoints
+from resources.embedded.urls import with_database
 from resources.encoders import onnx
 from sonik_assets.vectors import embedding, sync
 embedding.CHUNK, left = 4, [int(sys.argv[1])]
@@ -319,3 +325,58 @@ def test_an_enormous_and_an_odd_text_are_searchable_like_any(place: Settings, wo
     venue(world, "🎉 \u202e\ufffd ñandú\n\t'); drop table--")
     said = run(place)
     assert (said.rows, said.done.texts.truncated) == (2, 1)
+
+
+def test_upkeep_does_not_take_what_somebody_else_wrote_for_ours(place: Settings, world: World) -> None:
+    ids = [venue(world, f"Sala {n}") for n in range(3)]
+    run(place)
+    opened(place).delete(f"id = '{ids[0]}'")
+    upkeep(place, str(place.postgres_url), "entities")
+    assert counts(run(place)) == ("compared", 1, 0, 0)
+    assert parity(world.pg, place, "entities").holds
+
+
+def test_rows_that_are_there_twice_or_of_no_document_are_mended(place: Settings, world: World) -> None:
+    venue(world, "Vieja")
+    run(place)
+    table = opened(place)
+    twice = table.search().to_arrow()
+    table.add(twice)
+    none = twice.set_column(twice.schema.get_field_index("document_id"), "document_id", pa.nulls(1, pa.string()))
+    table.add(none.set_column(0, table.schema.field("id"), pa.array(["stray"])))
+    world.pg.execute("update unified.entities set name = 'Nueva'")
+    assert run(place).how == "compared"
+    assert [row["name"] for row in rows(place)] == ["Nueva"]
+    assert run(place).lance_versions == 0
+
+
+def test_a_folder_that_was_made_of_another_database_is_made_anew(
+    place: Settings, world: World, endpoints: Endpoints
+) -> None:
+    venue(world, "Sala Uno")
+    run(place)
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(endpoints.postgres, autocommit=True) as pg:
+        pg.execute(f"create database {name} template template0")
+        other = with_database(endpoints.postgres, name)
+        with world_in(other) as second:
+            venue(second, "Sala Dos")
+            assert sync(place, other, "entities").why == "it was made of another database"
+        assert run(place).why == "it was made of another database"
+        assert parity(world.pg, place, "entities").holds
+        pg.execute("select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = %s", [name])
+        pg.execute(f"drop database {name} with (force)")
+
+
+@pytest.mark.parametrize("day", ["12026-01-01", "0044-03-15 BC", "infinity"])
+def test_a_day_that_no_calendar_has_is_none(place: Settings, world: World, day: str) -> None:
+    world.pg.execute("insert into unified.events (name, local_date) values ('Noche', %s::date)", [day])
+    run(place, "events")
+    (row,) = rows(place, "events")
+    assert (row["text"], row["local_date"]) == ("Noche", None)
+
+
+def test_a_text_as_long_as_a_book_is_read_in_no_time(place: Settings, world: World) -> None:
+    world.add("unified.content", title="Libro", body="palabra " * 40_000)
+    world.pg.execute("set statement_timeout = '5s'")  # split once a passage it takes a minute
+    assert parity(world.pg, place, "content").expected == 209

@@ -12,7 +12,7 @@ from resources.settings import Settings
 from resources.stores import lance_indexes, lance_versions, lancedb
 from sonik_assets.vectors import upkeep as keeping
 from sonik_assets.vectors.sync import sync
-from sonik_assets.vectors.upkeep import erase_deleted, existing, upkeep
+from sonik_assets.vectors.upkeep import erase_deleted, existing, sweep, upkeep
 from tests.support.searchable import venue
 from tests.support.unified import World
 
@@ -35,6 +35,8 @@ def test_what_was_deleted_is_on_no_disk_after_it_is_erased(place: Settings, worl
     assert (kept.rows, kept.versions) == (1, 1)
     assert found_on_disk(place.lancedb_uri, ERASED) == []
     assert found_on_disk(place.lancedb_uri, "secretisima") == []
+    assert (sweep(place, url, at_once=False), sweep(place, url, at_once=True)) == (0, 1)
+    assert world.pg.execute("select count(*) from ops.embeddings").fetchone() == (1,)
     said = sync(place, url, "entities")
     assert (said.how, said.lance_versions) == ("followed", 0), "the position came along"
     table = existing(place, "entities")
