@@ -82,7 +82,9 @@ def test_the_stores_hold_the_same_ids(second: Demo) -> None:
     events = {str(id) for (id,) in second.ask("select id from unified.events")}
     content = {str(id) for (id,) in second.ask("select id from unified.content")}
     for name, ids in (("entities", entities), ("events", events), ("content", content)):
-        assert sorted(row["id"] for row in second.vectors(name, "id")) == sorted(ids)
+        assert {row["document_id"] for row in second.vectors(name, "document_id")} == ids
+        copied = second.ask("select distinct document_id from unified.embeddings where table_name = %s", name)
+        assert {str(id) for (id,) in copied} == ids
     labels = ("Person", "Venue", "Organization", "Artist", "Brand", "Event")
     nodes = [id for label in labels for (id,) in second.graph("operations", f"MATCH (n:{label}) RETURN n.id")]
     assert sorted(nodes) == sorted(entities | events)

@@ -42,7 +42,8 @@ def _relation(model: str) -> str:
 @cache
 def model(name: str) -> str:
     """Return the select of a mart."""
-    return re.sub(r"^\s+", "", _render((dbt.PROJECT / "models" / "marts" / f"{name}.sql").read_text()))
+    (path,) = (dbt.PROJECT / "models" / "marts").rglob(f"{name}.sql")
+    return re.sub(r"^\s+", "", _render(path.read_text()))
 
 
 @cache

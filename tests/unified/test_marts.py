@@ -1,6 +1,6 @@
 """The marts: built on empty tables by one run of dbt with all their unit tests, then held against references in Python.
 
-Hand-worked cases are beside the models (`dbt_project/models/marts/*.yml`).
+Hand-worked cases are beside the models (`dbt_project/models/marts/**/*.yml`).
 """
 
 import math
