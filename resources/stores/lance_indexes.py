@@ -43,7 +43,7 @@ def ensure(table: "Table") -> None:
     for column, config in SCALARS.items():
         if column not in outside:
             table.create_index(column, config=config)
-    if rows >= VECTOR_ROWS and outside.get("vector", rows) >= VECTOR_OUTSIDE:
+    if rows >= VECTOR_ROWS and outside.get("vector", VECTOR_OUTSIDE) >= VECTOR_OUTSIDE:
         table.create_index("vector", config=HnswSq(distance_type="cosine"), replace=True)
 
 

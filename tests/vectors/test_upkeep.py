@@ -85,7 +85,7 @@ def test_a_vector_index_is_made_when_it_pays_and_again_when_many_are_outside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lance_indexes, "VECTOR_ROWS", 500)
-    monkeypatch.setattr(lance_indexes, "VECTOR_OUTSIDE", 300)
+    monkeypatch.setattr(lance_indexes, "VECTOR_OUTSIDE", 800)
     table = lancedb.overwrite(lancedb.connect(str(tmp_path)), "t", iter(rows(499).to_batches()), {})
     lance_indexes.ensure(table)
     assert "vector" not in {index.columns[0] for index in table.list_indices()}
@@ -96,9 +96,9 @@ def test_a_vector_index_is_made_when_it_pays_and_again_when_many_are_outside(
     version = table.version
     lance_indexes.ensure(table)
     assert table.version == version
-    table.add(rows(299, 5_000))
+    table.add(rows(799, 5_000))
     lance_indexes.ensure(table)
-    assert outside(table) == 299
+    assert outside(table) == 799
     table.add(rows(2, 9_000))
     lance_indexes.ensure(table)
     assert outside(table) == 0
