@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import SonikError
 from sonik_assets.serving import scope
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def ask(settings: "Settings", kind: str, tenant: str, again: str) -> bool:
         return False
     try:
         asker(settings, scope.parse(tenant), json.loads(again))
-    except (SonikError, ValueError, TypeError, AttributeError, LookupError) as error:
-        logger.warning("a question of kind %s could not be asked again: %s", kind, error)
+    except Exception as error:  # noqa: BLE001 - whatever one question meets, the others are asked
+        logger.warning("a question of kind %s could not be asked again: %r", kind, error)
         return False
     return True

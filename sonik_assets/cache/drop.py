@@ -4,7 +4,6 @@ It is told nothing that graphs and vectors have not: an answer that is made agai
 makes a crash harmless: drop, remember the position in Redis, wait for its disk, acknowledge in PostgreSQL.
 """
 
-from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,17 +17,12 @@ from sonik_assets.vectors.documents import TABLES
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from resources.encoders import Vectors
     from resources.settings import Settings
     from sonik_assets.changes.folding import Batch
     from sonik_assets.serving.shelf import Held
 
 STORE = "cache/answers"
 BATCH = 50_000
-NEAR = 0.6
-"""A changed document within this distance (1 - cosine) of a question may belong in its answer (docs/cache.md)."""
-MANY = 20_000
-"""Changed documents of one batch: of more, nobody reads the vectors, and every answer goes that any could drop."""
 FSYNC_MS = 30_000
 UNREAD = ("embeddings",)
 """Stores that nothing is answered from."""
@@ -47,8 +41,6 @@ order by c.relname, a.attnum
 """
 _OTHERS = "select min(lsn)::text from ops.store_acks where store <> all(%s)"
 
-type VectorsOf = Callable[[Collection[str]], "Iterator[Vectors]"]
-
 
 @dataclass
 class Dropped:
@@ -60,7 +52,7 @@ class Dropped:
     asked: list[dict[str, Any]] = field(default_factory=list)
 
 
-def follow(settings: "Settings", postgres_url: str, held: "Held", *, batch: int = BATCH) -> Dropped:
+def follow(_settings: "Settings", postgres_url: str, held: "Held", *, batch: int = BATCH) -> Dropped:
     """Drop the answers that are out of date; TransientError while another process does, or where Redis is away."""
     import redis
 
@@ -69,33 +61,13 @@ def follow(settings: "Settings", postgres_url: str, held: "Held", *, batch: int 
         pg.autocommit = True
         with only_writer(pg, STORE):
             try:
-                _follow(pg, held, done, vectors_in(settings), batch)
+                _follow(pg, held, done, batch)
             except redis.RedisError as error:
                 raise TransientError(f"{STORE}: Redis failed while answers were dropped: {error}; run again") from error
     return done
 
 
-def vectors_in(settings: "Settings") -> VectorsOf:
-    """Return what reads the vectors of documents, shape (n, dimension) each, as they are in the vector tables now."""
-
-    def read(ids: Collection[str]) -> "Iterator[Vectors]":
-        import polars as pl
-
-        from resources.stores import lancedb
-
-        database = lancedb.connect(settings.lancedb_uri)
-        present = set(lancedb.table_names(database))
-        for name in (name for name in TABLES if name in present):
-            table = database.open_table(name)
-            for condition in lancedb.among("document_id", sorted(ids)):
-                rows = table.search().where(condition).select(["vector"]).to_arrow()
-                if rows.num_rows:
-                    yield pl.DataFrame(pl.from_arrow(rows))["vector"].to_numpy()
-
-    return read
-
-
-def _follow(pg: "Connection[Any]", held: "Held", done: Dropped, vectors_of: VectorsOf, size: int) -> None:
+def _follow(pg: "Connection[Any]", held: "Held", done: Dropped, size: int) -> None:
     slot.make_ready(pg)
     upto, run = _least_of_others(pg), _run(held)
     if reason := _why_all(pg, held):
@@ -111,7 +83,7 @@ def _follow(pg: "Connection[Any]", held: "Held", done: Dropped, vectors_of: Vect
             break
         if batch.keys:
             feed.settled(pg, batch.xids)
-            _drop(pg, held, done, batch, vectors_of)
+            _drop(pg, held, done, batch)
             dropped = True
         if batch.end is not None:
             if dropped:
@@ -147,20 +119,15 @@ def _drop_all(pg: "Connection[Any]", held: "Held", done: Dropped, reason: str, r
         acks.acknowledge(pg, STORE, begin, applied=True)
 
 
-def _drop(pg: "Connection[Any]", held: "Held", done: Dropped, batch: "Batch", vectors_of: VectorsOf) -> None:
+def _drop(pg: "Connection[Any]", held: "Held", done: Dropped, batch: "Batch") -> None:
     changed = changed_ids(pg, batch)
     done.changed += sum(map(len, batch.keys.values()))
     held.entries.begin_drop()
     _told(held, done, held.entries.drop_cited(set().union(*changed.values())))
     documents = {relation for table in TABLES.values() for relation in table.reads}
-    written = set[str]().union(*(ids for table, ids in changed.items() if table in documents))
-    if not written or not held.entries.counts()[1]:
-        return
-    if len(written) > MANY:
+    if any(batch.keys.get(relation) for relation in documents):
+        # It may belong in answers that cite it nowhere: by a word, a filter or its meaning.
         _told(held, done, held.entries.drop_semantic())
-        return
-    for vectors in vectors_of(written):
-        _told(held, done, held.entries.drop_near(vectors, NEAR))
 
 
 def _told(held: "Held", done: Dropped, dropped: list[dict[str, Any]]) -> None:
@@ -176,7 +143,7 @@ def changed_ids(pg: "Connection[Any]", batch: "Batch") -> dict[str, set[str]]:
     for table, column in pg.execute(_IDS, [list(found)]).fetchall():
         columns.setdefault(table, []).append(column)
     for table, names in columns.items():
-        olds = [row for row in batch.keys[table].values() if row is not None]
+        olds = [*(row for row in batch.keys[table].values() if row is not None), *batch.further.get(table, ())]
         found[table] |= {value for row in olds for name in names if (value := row.get(name))}
         found[table] |= _present_ids(pg, table, names, list(batch.keys[table]))
     return found

@@ -1,6 +1,6 @@
 """Messages of the log become keys that changed, one entry a key. Where messages come from is `feed`'s."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from resources.errors import TerminalError
@@ -60,12 +60,14 @@ class Batch:
     `end`: the end of the last whole transaction in it, to be acknowledged when it is applied; None in the midst of one
     that is larger than a batch. `xids`: the transactions it comes from. `rebuild`: keys do not say what changed (a
     table was truncated, made anew or published): nothing is acknowledged, the store must be made from the tables.
+    `further`: by table the old rows that were told after a key's oldest; of a key of several columns, other rows.
     """
 
     keys: Mapping[str, Mapping[str, Row | None]]
     end: Lsn | None
     xids: frozenset[int] = frozenset()
     rebuild: bool = False
+    further: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class _Table:
     index: int
     """Of the key's first column."""
     rows: dict[str, Row | None]
+    further: list[Row]
 
 
 @dataclass
@@ -91,13 +94,14 @@ class Folding:
     _wanted: dict[bytes, _Table] = field(default_factory=dict)
     _remade: set[bytes] = field(default_factory=set)
     _rows: dict[str, dict[str, Row | None]] = field(default_factory=dict)
+    _further: dict[str, list[Row]] = field(default_factory=dict)
     _xids: set[int] = field(default_factory=set)
     _xid: int = 0
     _skips: bool = False
     _rebuild: bool = False
 
     def __len__(self) -> int:
-        return sum(len(rows) for rows in self._rows.values())
+        return sum(map(len, self._rows.values())) + sum(map(len, self._further.values()))
 
     @property
     def must_rebuild(self) -> bool:
@@ -127,10 +131,12 @@ class Folding:
     def batch(self) -> Batch:
         """Return what came, and begin the next batch."""
         keys = {name: rows for name, rows in self._rows.items() if rows}
-        found = Batch(keys, self.end, frozenset(self._xids), self._rebuild)
-        self._rows = {}
+        further = {name: rows for name, rows in self._further.items() if rows}
+        found = Batch(keys, self.end, frozenset(self._xids), self._rebuild, further)
+        self._rows, self._further = {}, {}
         for table in self._wanted.values():
             table.rows = self._rows.setdefault(table.relation.name, {})
+            table.further = self._further.setdefault(table.relation.name, [])
         self.end, self._rebuild = None, False
         # Of a transaction that goes on, the next batch has more.
         self._xids = {self._xid} & self._xids if self._xid else set()
@@ -170,7 +176,7 @@ class Folding:
             self._remade.add(oid)
             return
         rows = self._rows.setdefault(name, {})
-        self._wanted[oid] = _Table(relation, _key(relation), rows)
+        self._wanted[oid] = _Table(relation, _key(relation), rows, self._further.setdefault(name, []))
 
 
 def _key(relation: Relation) -> int:
@@ -189,6 +195,8 @@ def _fold_old(data: bytes, table: _Table) -> None:
     old = pgoutput.value_at(data, FIRST, table.index)
     if rows.get(old) is None:  # type: ignore[arg-type]
         rows[old] = Row(data, table.relation)  # type: ignore[index]
+    else:
+        table.further.append(Row(data, table.relation))
     if data[0] == _UPDATE and not (table.index == 0 and _keeps_first(data)):
         new = pgoutput.value_at(data, pgoutput.skip(data, FIRST) + 1, table.index)
         if isinstance(new, str):

@@ -36,3 +36,46 @@ do $$ begin
         grant select on ops.query_log, ops.questions to sonik_staff;
     end if;
 end $$;
+
+-- A row that goes or changes tells which records it belonged to, where the feed tells whole old rows: of each table whose
+-- rows hold ids of others. The feed takes the first column that is told for the key: only where it is one.
+create or replace function ops.tell_old_rows(relation regclass) returns void
+language plpgsql
+as $$ begin
+    if exists (
+        select from pg_class as c
+        inner join pg_index as i on i.indrelid = c.oid and i.indisprimary
+        where c.oid = relation and c.relkind = 'r' and c.relreplident = 'd'
+            and c.relnamespace = to_regnamespace('unified')::oid
+            and c.relname not in ('embeddings', 'source_records')
+            and i.indkey[0] = (select min(attnum) from pg_attribute
+                               where attrelid = c.oid and attnum > 0 and not attisdropped)
+            and 1 < (select count(*) from pg_attribute
+                     where attrelid = c.oid and attnum > 0 and not attisdropped and atttypid = 'uuid'::regtype)
+    ) then
+        execute format('alter table %s replica identity full', relation);
+    end if;
+end $$;
+
+-- As before (0009), and: tables tell old rows. Only where the feed is there already.
+do $do$ begin
+    if to_regprocedure('ops.publish(regclass)') is not null then
+        create or replace function ops.publish(relation regclass) returns void
+        language plpgsql
+        as $$ begin
+            perform ops.tell_old_rows(relation);
+            if not exists (
+                select from pg_publication_rel as r
+                inner join pg_publication as p on p.oid = r.prpubid
+                where p.pubname = 'sonik' and r.prrelid = relation
+            ) then
+                execute format('alter publication sonik add table %s', relation);
+                perform pg_logical_emit_message(true, 'sonik.published', n.nspname || '.' || c.relname)
+                from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+                where c.oid = relation;
+            end if;
+        end $$;
+        perform ops.tell_old_rows(r.prrelid) from pg_publication_rel as r
+        inner join pg_publication as p on p.oid = r.prpubid and p.pubname = 'sonik';
+    end if;
+end $do$;

@@ -9,7 +9,7 @@ import logging
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from sonik_assets.serving import query_log, shelf
 from sonik_assets.serving.entries import EVERYTHING, Asked
 from sonik_assets.serving.policies import SAME_MEANING, Policy, policy
+from sonik_assets.serving.question import meant
 from sonik_assets.serving.shelf import PREFIX
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from sonik_assets.serving.entries import Found
     from sonik_assets.serving.shelf import Shelf
 
-__all__ = ["EVERYTHING", "PREFIX", "Answered", "Asked", "Made", "answer", "renewing", "warming"]
+__all__ = ["EVERYTHING", "PREFIX", "Answered", "Asked", "Made", "answer", "cited", "renewing", "warming"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,9 @@ WAIT_SECONDS = 20.0
 """How long one waits for another who makes the same answer."""
 NEAREST = 3
 """Questions that are looked at: the nearest may have no answer any more."""
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,11 @@ class Made:
 
     value: Any
     cites: frozenset[str]
+
+
+def cited(ids: Collection[str], limit: int) -> frozenset[str]:
+    """Return what an answer of at most `limit` records cites: one that has room cites `EVERYTHING`."""
+    return frozenset(ids) if len(ids) >= limit else frozenset({EVERYTHING})
 
 
 class Answered(NamedTuple):
@@ -137,16 +146,24 @@ class _Asking:
         started = time.perf_counter()
         made = self.make(vector)
         self.made_ms = (time.perf_counter() - started) * 1000
-        self.cites = made.cites
+        self.cites = made.cites | self._own if made.cites else made.cites
         return Answered(made.value, "made")
+
+    @property
+    def _own(self) -> frozenset[str]:
+        """Whom an organizer's answer is for: what becomes or ceases to be its own changes what it may see."""
+        tenant = self.asked.tenant
+        return frozenset({tenant}) if _UUID.fullmatch(tenant) else frozenset()
 
     @property
     def same(self) -> str:
         """All that must be equal for two questions to be compared by meaning.
 
-        Numbers are part of it: a sentence encoder puts 2 January and 3 January at distance 0.004.
+        Numbers are part of it, in their order: a sentence encoder puts 2 January and 3 January at distance 0.004. So
+        are all words that name something.
         """
-        return shelf.scope(self.asked.kind, self.asked.terms, *re.findall(r"\d+", self.asked.prompt))
+        numbers = re.findall(r"\d+", self.asked.prompt)
+        return shelf.scope(self.asked.kind, self.asked.terms, *numbers, "", *meant(self.asked.prompt))
 
 
 def _answered(settings: "Settings", asking: _Asking) -> Answered:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from resources.stores.lancedb import quoted
 from sonik_assets.serving.fusion import fuse
-from sonik_assets.serving.vector_tables import wait_for
+from sonik_assets.serving.question import folded
+from sonik_assets.serving.vector_tables import datable, told_of, wait_for
 from sonik_assets.serving.wording import MOST_WORDS, Vocabulary, Wording
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
     from resources.encoders import Vectors
 
-COLUMNS = ["id", "document_id", "kind", "name", "text", "text_folded", "city", "city_key", "local_date", "genre_keys"]
+COLUMNS = ["document_id", "kind", "name", "text", "text_folded", "city", "local_date", "genre_keys"]
+"""And `id` where that is another than the document's; `city_key` follows from `city`: a column takes time to read."""
 EACH = 60
 """Rows of a ranking, over all tables."""
 NEAREST = 30
@@ -35,6 +37,8 @@ WORDS = {
     "concepts": ("text",),
 }
 """Which words of a table are ranked: by stems, and, where names are what is looked for, as they are."""
+PASSAGES = ("content",)
+"""Tables with several rows a document."""
 REFINED = 2
 """So many times EACH are looked at with their whole vectors: an index's own distances are only about right, and beside
 those of a table without an index they must be exact."""
@@ -137,7 +141,8 @@ async def _ranked(asked: _Asked) -> list[_Found]:
         query, by, sign = query.nearest_to(asked.vector).column(asked.column).distance_type("cosine"), "_distance", 1
         query = query.refine_factor(REFINED)
     filtered = query.where(asked.condition) if asked.condition else query
-    rows = await filtered.select([]).with_row_id().limit(EACH if asked.vector is None else NEAREST).to_arrow()
+    with told_of(asked.name):
+        rows = await filtered.select([]).with_row_id().limit(EACH if asked.vector is None else NEAREST).to_arrow()
     pairs = zip(rows["_rowid"].to_pylist(), rows[by].to_pylist(), strict=True)
     return [_Found(f"{asked.name} {row}", sign * told, 1 - told if sign == 1 else None) for row, told in pairs]
 
@@ -156,8 +161,15 @@ async def _read(name: str, table: "AsyncTable", keys: Sequence[str]) -> list[tup
     numbers = [int(key.removeprefix(f"{name} ")) for key in keys if key.startswith(f"{name} ")]
     if not numbers:
         return []
-    rows = (await table.take_row_ids(numbers).select(COLUMNS).with_row_id().to_arrow()).to_pylist()
-    return [(f"{name} {row.pop('_rowid')}", {**row, "table": name}) for row in rows]
+    columns = ["id", *COLUMNS] if name in PASSAGES else COLUMNS
+    with told_of(name):
+        rows = await table.take_row_ids(numbers).select(columns).with_row_id().to_arrow()
+    return [(f"{name} {row.pop('_rowid')}", _whole(name, row)) for row in datable(rows).to_pylist()]
+
+
+def _whole(name: str, row: dict[str, Any]) -> dict[str, Any]:
+    city_key = row["city"] and folded(row["city"])
+    return {"id": row["document_id"], **row, "city_key": city_key, "table": name}
 
 
 def _both(*conditions: str | None) -> str | None:

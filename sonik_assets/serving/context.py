@@ -18,7 +18,7 @@ from sonik_assets.serving.context_text import listed, write
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.scope import Scope, Staff
 from sonik_assets.serving.search import VERSION as SEARCH_VERSION
-from sonik_assets.serving.search import encoded, hits
+from sonik_assets.serving.search import encoded, hits, whole
 
 if TYPE_CHECKING:
     from falkordb import FalkorDB
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 LEAST, MOST = 100, 100_000
 """Tokens that may be asked for."""
 HALF_LIFE_DAYS = 180.0
-VERSION = 1
+VERSION = 2
 """Raised when the same data would give another context."""
 AWAY = "the graph does not answer: only what the search found is here"
 
@@ -74,7 +74,8 @@ def context(
     search_scope.admit(scope)
     if not LEAST <= tokens <= MOST:
         raise TerminalError(f"{tokens} tokens are not between {LEAST} and {MOST:,}")
-    question = Question(text, **filters, limit=limit)
+    given: dict[str, Any] = {name: whole(value) if isinstance(value, str) else value for name, value in filters.items()}
+    question = Question(whole(text), **given, limit=limit)
     wanted = _Wanted(question, tokens, on or datetime.now(UTC).date(), half_life_days)
     versions = (VERSION, SEARCH_VERSION, settings.embedder, settings.embedder_model)
     terms = question.terms(*versions, tokens, wanted.on.isoformat(), half_life_days)

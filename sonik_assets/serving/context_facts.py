@@ -45,6 +45,15 @@ join unnest(%(starts)s::uuid[], %(types)s::text[], %(ends)s::uuid[]) as e (start
     on r.from_id = e.start and r.type = e.type and r.to_id = e."end"
 order by r.id
 """
+_OWN_EDGES = """
+select id::text as event, 'HOSTED_BY' as type, venue_id::text as other from unified.events
+where id = any(%(ids)s::uuid[]) and venue_id is not null
+union all
+select id::text, 'PROMOTED_BY', organizer_id::text from unified.events
+where id = any(%(ids)s::uuid[]) and organizer_id is not null
+union all
+select event_id::text, 'PERFORMS_AT', artist_id::text from unified.event_artists where event_id = any(%(ids)s::uuid[])
+"""
 _RECORDS = """
 select entity_id::text, source, table_name, record_id from identity.entity_map where entity_id = any(%(ids)s::uuid[])
 order by entity_id, source, table_name, record_id
@@ -108,11 +117,11 @@ def edge_facts(
     """Return a sentence an edge both of whose ends are seen, in their order.
 
     It cites the relationship's row; for organizers, who see none, the event's, where venue, organizer and line-up are.
+    An edge that the cited row does not hold is left out: the graph may be a run behind.
     """
     seen = [edge for edge in edges if all(end.id in rows for end in edge.ends)]
     if isinstance(scope, Organizer):
-        told = [(edge, next((end.id for end in edge.ends if end.label == "Event"), None)) for edge in seen]
-        return [_edge(edge, rows, of(rows[event])) for edge, event in told if event]
+        return _own_edge_facts(pg, scope, seen, rows)
     with scoped(pg, scope) as reading:
         columns = {
             "starts": [e.start.id for e in seen],
@@ -128,6 +137,20 @@ def edge_facts(
             name = f"{plain(rows[edge.start.id]['name'])} {edge.type} {plain(rows[edge.end.id]['name'])}"
             facts.append(_edge(edge, rows, Record("relationships", id, name)))
     return facts
+
+
+def _own_edge_facts(
+    pg: "Connection[Any]", scope: Scope, edges: Iterable[Edge], rows: Mapping[str, Mapping[str, Any]]
+) -> list[Fact]:
+    told = [(edge, event.id) for edge in edges for event in edge.ends if event.label == "Event"]
+    with scoped(pg, scope) as reading:
+        ids = sorted({event for _, event in told})
+        held = {(row["event"], row["type"], row["other"]) for row in _rows(reading, _OWN_EDGES, ids=ids)}
+    return [
+        _edge(edge, rows, of(rows[event]))
+        for edge, event in told
+        if any((event, edge.type, end.id) in held for end in edge.ends)
+    ]
 
 
 def _edge(edge: Edge, rows: Mapping[str, Mapping[str, Any]], record: Record) -> Fact:

@@ -8,7 +8,7 @@ was begun under another epoch is not stored, for it may have been made from what
 import hashlib
 import json
 import uuid
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,7 +67,6 @@ redis.call('unlink', entry)
 redis.call('hset', entry, 'value', ARGV[3], 'check', ARGV[4], 'about', ARGV[5])
 redis.call('pexpireat', entry, ends)
 if ARGV[6] ~= '' then
-    redis.call('hset', entry, 'vector', ARGV[6])
     redis.call('zadd', KEYS[4], ends, entry)
 end
 redis.call('zadd', KEYS[3], ends, entry)
@@ -151,8 +150,8 @@ class Entries:
     ) -> bool:
         """Keep an answer for `seconds`; False where it is too long, or something was dropped since `epoch`.
 
-        `vector` (shape (dimension,)): of the question, where a changed document near to it drops the answer. `facts`
-        are told with the question (`about`). An answer that cites nothing was made of what is not there: any change
+        `vector`: of the question, where any changed document drops the answer. `facts` are told with the question
+        (`about`). An answer that cites nothing was made of what is not there: any change
         may be what it lacked.
         """
         text = json.dumps(value, ensure_ascii=False).encode()
@@ -161,9 +160,16 @@ class Entries:
         cited = {EVERYTHING} if not cites or len(cites) > MOST_CITES else set(cites)
         entry = self._entry(asked.key)
         keys = [self._epoch, entry, self._registry, self._near, *map(self._cited, sorted(cited))]
-        blob = b"" if vector is None else vector.astype("<f4").tobytes()
         about = json.dumps(asdict(asked) | {"key": asked.key, **(facts or {})})
-        arguments = (epoch, seconds * 1000, text, _check(entry, text, b"answer"), about, blob, MOST_ENTRIES)
+        arguments = (
+            epoch,
+            seconds * 1000,
+            text,
+            _check(entry, text, b"answer"),
+            about,
+            "" if vector is None else "1",
+            MOST_ENTRIES,
+        )
         return bool(self.client.eval(_STORE, len(keys), *keys, *arguments))
 
     def same_as(self, key: str, other: str) -> None:
@@ -181,13 +187,8 @@ class Entries:
         names = [*map(self._cited, ids), self._cited(EVERYTHING)] if ids else []
         return [each for keys in batched(names, BATCH) for each in self._drop("sets", keys)]
 
-    def drop_near(self, vectors: "Vectors", distance: float) -> list[dict[str, Any]]:
-        """Drop the answers whose questions lie within `distance` (1 - cosine) of any of these unit vectors."""
-        near = [entry for entry, far in self._distances(vectors) if far <= distance]
-        return [each for keys in batched(near, BATCH) for each in self._drop("each", keys)]
-
     def drop_semantic(self) -> list[dict[str, Any]]:
-        """Drop every answer that a changed document may drop: so much has changed that none is asked for its place."""
+        """Drop every answer that a changed document may belong in."""
         return self._drop("sets", (self._near,))
 
     def counts(self) -> tuple[int, int]:
@@ -251,23 +252,6 @@ class Entries:
         seconds, micros = self.client.time()
         found: Any = self.client.zrangebyscore(registry, seconds * 1000 + micros // 1000, "+inf")
         return list(found)
-
-    def _distances(self, vectors: "Vectors") -> Iterator[tuple[bytes, float]]:
-        """Yield each answer with the distance of its question to the nearest of the vectors."""
-        import numpy as np
-
-        for entries in batched(self._live(self._near), BATCH):
-            with self.client.pipeline(transaction=False) as pipe:
-                for entry in entries:
-                    pipe.hget(entry, "vector")
-                blobs = pipe.execute()
-            held = [(entry, blob) for entry, blob in zip(entries, blobs, strict=True) if blob is not None]
-            # Of another length: asked of another model, which tells nothing about these.
-            held = [(entry, blob) for entry, blob in held if len(blob) == 4 * vectors.shape[1]]
-            if held and len(vectors):
-                asked = np.frombuffer(b"".join(blob for _, blob in held), dtype="<f4").reshape(len(held), -1)
-                nearest = 1 - np.max(asked @ vectors.T, axis=1)
-                yield from zip([entry for entry, _ in held], nearest.tolist(), strict=True)
 
     def _drop(self, what: str, keys: Collection[str | bytes]) -> list[dict[str, Any]]:
         names = (self._registry, self._near, *keys)

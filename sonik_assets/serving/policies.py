@@ -15,8 +15,8 @@ class Policy:
     """`seconds`: an answer lives no longer, however often it is asked for.
 
     `refresh`, when a record that it cites changes: `lazy`, it is dropped, and made again when next asked; `eager`, it
-    is made again in the same run, and before it expires; `semantic`, as lazy, and it is dropped as well when a changed
-    document lies near the question. `by_meaning`: a question that means the same has the same answer.
+    is made again in the same run, and before it expires; `semantic`, as lazy, and it is dropped as well when any
+    document that can be searched for changes. `by_meaning`: a question that means the same has the same answer.
     """
 
     seconds: int

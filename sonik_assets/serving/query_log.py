@@ -69,8 +69,8 @@ def record(
         return
     try:
         _write(url, line)
-    except (SonikError, psycopg.Error) as error:
-        if not isinstance(error, psycopg.DataError):
+    except (SonikError, psycopg.Error, ValueError) as error:  # ValueError: half a character cannot be encoded
+        if not isinstance(error, (psycopg.DataError, ValueError)):
             _AWAY[url] = time.monotonic() + AWAY_SECONDS
         logger.warning("the query log was not written: %s", error)
     finally:

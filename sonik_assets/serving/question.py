@@ -10,9 +10,19 @@ from typing import Any
 
 from resources.errors import TerminalError
 from resources.stores.lancedb import quoted
+from sonik_assets.serving.lexicon import EMPTY
 
 MAX_LIMIT = 100
 MAX_TEXT = 2000
+
+_WORDS = (
+    "no sin sem hoy hoje ahora agora today tonight noche noite como cuando quando when donde onde adonde aonde where"
+    " quien quienes quem who how mi me meu minha tu su sus seu sua my our"
+)
+_TELLING = frozenset(_WORDS.split())
+"""Of the words that name nothing, those that make another question: negations, times, what is asked for, whose."""
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+_MARKS = frozenset("?!¿¡.,;:\"'`´()[]{}-_/\\…«»“”‘’–—")  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,15 @@ class Question:
             self.date_to and f"local_date <= date '{self.date_to.isoformat()}'",
         ]
         return " and ".join(part for part in parts if part) or None
+
+
+def meant(text: str) -> list[str]:
+    """Return what two questions must share to have one answer: their words and symbols, sorted, folded, each once.
+
+    Free to differ are order, marks and words that name nothing. A sentence encoder puts June and July at 0.03, Juan and
+    Juana at 0.02, and `with` beside `without`.
+    """
+    return sorted(set(_TOKEN.findall(folded(text))) - _MARKS - (EMPTY - _TELLING))
 
 
 def folded(text: str) -> str:

@@ -1,7 +1,7 @@
 """Hybrid search over the vector tables: by meaning and by words, ranked by what the question names (docs/search.md).
 
 What is searchable is decided in `vectors.documents`, where candidates come from in `candidates`, how they are ranked in
-`reranking`, who may find what in `search_scope`; how an answer is kept, in `answers`.
+`reranking`, who may find what in `search_scope` and `search_names`; how an answer is kept, in `answers`.
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from sonik_assets.serving import answers, search_scope
+from sonik_assets.serving import answers, search_names, search_scope
 from sonik_assets.serving.candidates import Place, Sought, candidates
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.reranking import rerank
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resources.settings import Settings
 
 SNIPPET = 200
-VERSION = 2
+VERSION = 3
 """Raised when the same data would give another answer, so that kept answers are left behind."""
 
 Hits = list[dict[str, Any]]
@@ -47,7 +47,9 @@ def search(
     that is none, for what is no scope, and before the first run.
     """
     search_scope.admit(scope)
-    question = Question(text, city, date_from, date_to, genre, kind, limit)
+    question = Question(
+        whole(text), city and whole(city), date_from, date_to, genre and whole(genre), kind and whole(kind), limit
+    )
     asked = answers.Asked(
         "search",
         question.prompt,
@@ -58,10 +60,16 @@ def search(
 
     def make(vector: "Vectors | None") -> answers.Made:
         rows = hits(settings, scope, question, vector)
-        return answers.Made([_shown(row) for row in rows], frozenset(row["document_id"] for row in rows))
+        cites = answers.cited([row["document_id"] for row in rows], question.limit)
+        return answers.Made([_shown(row) for row in rows], cites)
 
     found: Hits = answers.answer(settings, asked, lambda: encoded(settings, question), make, cached=cached).value
     return found
+
+
+def whole(text: str) -> str:
+    """Return the text with `?` for each half of a character (a lone surrogate), which no store takes."""
+    return text.encode(errors="replace").decode()
 
 
 def encoded(settings: "Settings", question: Question) -> "Vectors":
@@ -82,17 +90,18 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     places = {
         name: Place(
             tables[name],
-            _both(condition, question.condition()),
-            held[name].vocabulary,
+            _both(reach.condition, question.condition()),
+            reach.holds,
             comparable(name, held[name], model),
         )
-        for name, condition in search_scope.conditions(settings, scope, tables).items()
+        for name, reach in search_scope.reach(settings, scope, held).items()
     }
     if vector is None and any(place.comparable for place in places.values()):
         vector = encoded(settings, question)
     # Of no other tables than the scope's: that a city is known would tell of what may not be seen.
-    wording = read(question.text, together(held[name] for name in places))
-    ranked = rerank(wording, candidates(places, Sought(question.text, wording, vector)) if places else [])
+    wording = read(question.text, together(place.holds for place in places.values()))
+    found = candidates(places, Sought(question.text, wording, vector)) if places else []
+    ranked = rerank(wording, [*found, *search_names.named(settings, scope, question, wording)])
     rows = [{**row, "score": round(score, 6)} for score, row in ranked[: question.limit]]
     return [search_scope.told(scope, row) for row in search_scope.seen(settings, scope, rows)]
 

@@ -1,17 +1,21 @@
 """What somebody may find: the rows of each vector table that are open to a scope, asked of PostgreSQL as that role.
 
 The vector tables know nothing of roles. What may not be seen is left out before anything is ranked, and what is about
-to be shown is asked back once more (docs/access.md).
+to be shown is asked back once more (docs/access.md). Of what may be seen by name only, see `search_names`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resources import embedded
 from resources.errors import TerminalError
 from resources.stores import lancedb, postgres
+from sonik_assets.serving.question import folded
 from sonik_assets.serving.scope import ROLES, Agent, Organizer, Scope, Staff, scoped
+from sonik_assets.serving.vector_tables import Holding
+from sonik_assets.serving.wording import Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,13 +25,13 @@ if TYPE_CHECKING:
     from resources.settings import Settings
 
 MOST_OWN = 5_000
-"""Rows of a table that an organizer's search reaches, the latest ones."""
-OWN = {
-    "entities": "select id::text from unified.entities where entity_type <> 'event'"
-    " order by updated_at desc, id limit %s",
-    "events": "select id::text from unified.events order by local_date desc nulls last, id limit %s",
-}
+"""Events that an organizer's search reaches, the latest ones."""
+OWN = ("entities", "events")
 """Of which tables an organizer sees anything; what it sees of them, its role decides."""
+OWN_EVENTS = """
+select id::text, city, genres, case when local_date between '0001-01-01' and '9999-12-31' then local_date end
+from unified.events order by local_date desc nulls last, id limit %s
+"""
 NO_PERSON = "kind <> 'person'"
 _SEEN = (
     "select id::text from unified.{table}"
@@ -43,19 +47,37 @@ def admit(scope: Scope) -> None:
         raise TerminalError(f"{scope!r} is no scope: give Staff(), Agent() or Organizer(uuid)")
 
 
-def conditions(settings: "Settings", scope: Scope, tables: Iterable[str]) -> dict[str, str | None]:
-    """Return by table the condition that its rows are open to the scope; a table that is closed to it is missing."""
+@dataclass(frozen=True)
+class Reach:
+    """The rows of a table that a scope may rank, by a condition (None: all), and what those hold."""
+
+    condition: str | None
+    holds: Vocabulary
+
+
+def reach(settings: "Settings", scope: Scope, held: Mapping[str, Holding]) -> dict[str, Reach]:
+    """Return by table what the scope may rank; a table that is closed to it is missing.
+
+    Of entities organizers read kind and name only, and a row's words, vector and city tell of more: they rank none.
+    """
     if isinstance(scope, Staff):
-        return dict.fromkeys(tables)
+        return {name: Reach(None, each.vocabulary) for name, each in held.items()}
     if isinstance(scope, Agent):
-        return {name: NO_PERSON if name == "entities" else None for name in tables}
-    found: dict[str, str | None] = {}
+        return {name: Reach(NO_PERSON if name == "entities" else None, each.impersonal) for name, each in held.items()}
+    if "events" not in held:
+        return {}
     with reading(settings) as pg, scoped(pg, scope) as own:
-        for name in OWN.keys() & set(tables):
-            ids = [id for (id,) in own.execute(OWN[name], [MOST_OWN]).fetchall()]
-            if ids:
-                found[name] = f"document_id in ({', '.join(map(lancedb.quoted, ids))})"
-    return found
+        rows = own.execute(OWN_EVENTS, [MOST_OWN]).fetchall()
+    condition = f"document_id in ({', '.join(lancedb.quoted(row[0]) for row in rows)})"
+    return {"events": Reach(condition, _vocabulary(rows))} if rows else {}
+
+
+def _vocabulary(events: Iterable[Sequence[Any]]) -> Vocabulary:
+    _, cities, genres, days = zip(*events, strict=True)
+    styles = {genre for each in genres for genre in each or () if genre}
+    return Vocabulary(
+        frozenset(map(folded, filter(None, cities))), frozenset(map(folded, styles)), frozenset(filter(None, days))
+    )
 
 
 def seen[R: Row](settings: "Settings", scope: Scope, rows: Sequence[R]) -> list[R]:

@@ -1,12 +1,15 @@
 """The vector tables as a search reads them: open, with what they hold (cities, genres, days, models).
 
-What needs a whole table is read once a version of it and kept by the process. What tables are is `resources.stores`.
+What needs a whole table is read once a version of it and kept by the process. What a scope may know of it is decided
+in `search_scope`, what tables are in `resources.stores`.
 """
 
 import asyncio
 import logging
+import os
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -20,16 +23,23 @@ from sonik_assets.serving.wording import Vocabulary
 from sonik_assets.vectors.documents import TABLES
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from lancedb import AsyncConnection, AsyncTable
 
     from resources.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+SAID = 200
+"""Characters of what LanceDB says that a message repeats."""
+
 
 @lru_cache(maxsize=1)
-def _loop() -> asyncio.AbstractEventLoop:
-    """Return a loop that runs for as long as the process: asked within one, a dozen queries take half the time."""
+def _loop(_process: int) -> asyncio.AbstractEventLoop:
+    """Return a loop that runs for as long as the process: asked within one, a dozen queries take half the time.
+
+    A forked process has none of its parent's threads, and gets a loop of its own.
+    """
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="search", daemon=True).start()
     return loop
@@ -37,7 +47,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def wait_for[T](told: Coroutine[Any, Any, T]) -> T:
     """Return what is told by what these tables are asked; any thread may wait."""
-    return asyncio.run_coroutine_threadsafe(told, _loop()).result()
+    return asyncio.run_coroutine_threadsafe(told, _loop(os.getpid())).result()
 
 
 def open_tables(settings: "Settings") -> dict[str, "AsyncTable"]:
@@ -53,31 +63,53 @@ async def _opened(uri: str) -> dict[str, "AsyncTable"]:
         database = await _database(uri)
         present = set((await database.list_tables(limit=1000)).tables)
         names = [name for name in TABLES if name in present]
-        tables = await asyncio.gather(*(database.open_table(name) for name in names))
     except (OSError, ValueError, RuntimeError) as error:
         raise TerminalError(f"LanceDB at {uri} cannot be opened ({error}): check SONIK_LANCEDB_URI") from error
-    return dict(zip(names, tables, strict=True))
+    return dict(zip(names, await asyncio.gather(*(_table(database, name) for name in names)), strict=True))
 
 
-_DATABASES: dict[str, "AsyncConnection"] = {}
+async def _table(database: "AsyncConnection", name: str) -> "AsyncTable":
+    with told_of(name):
+        return await database.open_table(name)
+
+
+@contextmanager
+def told_of(name: str) -> Iterator[None]:
+    """Turn what LanceDB raises while a table is read into a TerminalError that names the table and the way out."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TerminalError(
+            f"the vector table {name} cannot be read: a file of it is missing, damaged or out of reach"
+            f" ({str(error)[:SAID]}). `sonik vectors restore {name} TAG` goes back to an earlier run; or delete the"
+            f" folder {name}.lance in SONIK_LANCEDB_URI and run `sonik run`, which makes it anew"
+        ) from error
+
+
+_DATABASES: dict[tuple[int, str], "AsyncConnection"] = {}
 """One connection a process: what was read of indexes is kept with it."""
 
 
 async def _database(uri: str) -> "AsyncConnection":
-    if uri not in _DATABASES:
-        _DATABASES[uri] = await lancedb.connect_async(uri)
-    return _DATABASES[uri]
+    key = (os.getpid(), uri)
+    if key not in _DATABASES:
+        _DATABASES[key] = await lancedb.connect_async(uri)
+    return _DATABASES[key]
 
 
 @dataclass(frozen=True)
 class Holding:
-    """What a table holds: its cities, genres and days, and of which models its vectors are."""
+    """What a table holds: its cities, genres and days, those without persons, and of which models its vectors are."""
 
     vocabulary: Vocabulary
+    impersonal: Vocabulary
     models: frozenset[str]
 
 
-_READ: dict[tuple[str, str], tuple[int, Holding]] = {}
+type _Version = tuple[int, frozenset[str | None]]
+"""The number, and the ids of the indexes: a table that is made anew counts from one again, with indexes of its own."""
+
+_READ: dict[tuple[str, str], tuple[_Version, Holding]] = {}
 """By place and name of a table: its version and what it holds, of the version last seen."""
 
 
@@ -88,18 +120,24 @@ def holdings(settings: "Settings", tables: Mapping[str, "AsyncTable"]) -> dict[s
         key = (settings.lancedb_uri, name)
         held = _READ.get(key)
         if held is None or held[0] != version:
-            held = _READ[key] = (version, _read(table))
+            held = _READ[key] = (version, _read(name, table))
         found[name] = held[1]
     return found
 
 
-async def _versions(tables: Mapping[str, "AsyncTable"]) -> list[int]:
-    return await asyncio.gather(*(table.version() for table in tables.values()))
+async def _versions(tables: Mapping[str, "AsyncTable"]) -> list[_Version]:
+    return await asyncio.gather(*(_version(name, table) for name, table in tables.items()))
 
 
-def together(held: Iterable[Holding]) -> Vocabulary:
+async def _version(name: str, table: "AsyncTable") -> _Version:
+    with told_of(name):
+        number, indexes = await asyncio.gather(table.version(), table.list_indices())
+    return number, frozenset(index.index_uuid for index in indexes)
+
+
+def together(vocabularies: Iterable[Vocabulary]) -> Vocabulary:
     """Return the vocabulary of several tables."""
-    each = [one.vocabulary for one in held]
+    each = list(vocabularies)
     return Vocabulary(
         frozenset[str]().union(*(one.cities for one in each)),
         frozenset[str]().union(*(one.genres for one in each)),
@@ -118,10 +156,27 @@ def comparable(name: str, held: Holding, model: str) -> bool:
     return not others
 
 
-def _read(table: "AsyncTable") -> Holding:
-    columns = ["city_key", "local_date", "genre_keys", "model"]
-    rows = pl.DataFrame(pl.from_arrow(wait_for(table.query().select(columns).to_arrow())))
+def datable(rows: "pa.Table") -> "pa.Table":
+    """Return the rows with no `local_date` where Python has no such day: PostgreSQL knows `infinity` and year 12026."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    at, days = rows.schema.get_field_index("local_date"), rows["local_date"]
+    first, last = (pa.scalar(day, days.type) for day in (date.min, date.max))
+    fits = pc.and_(pc.greater_equal(days, first), pc.less_equal(days, last))
+    return rows.set_column(at, "local_date", pc.if_else(fits, days, pa.scalar(None, days.type)))
+
+
+def _read(name: str, table: "AsyncTable") -> Holding:
+    columns = ["kind", "city_key", "local_date", "genre_keys", "model"]
+    with told_of(name):
+        told = wait_for(table.query().select(columns).to_arrow())
+    rows = pl.DataFrame(pl.from_arrow(datable(told)))
+    impersonal = rows.filter(pl.col("kind").ne_missing("person"))
+    return Holding(_vocabulary(rows), _vocabulary(impersonal), frozenset(rows["model"].drop_nulls().unique()))
+
+
+def _vocabulary(rows: pl.DataFrame) -> Vocabulary:
     genres = rows["genre_keys"].cast(pl.List(pl.String)).explode().drop_nulls().unique()
-    cities, days, models = (rows[name].drop_nulls().unique().to_list() for name in ("city_key", "local_date", "model"))
-    vocabulary = Vocabulary(frozenset(filter(None, cities)), frozenset(filter(None, genres)), frozenset(days))
-    return Holding(vocabulary, frozenset(models))
+    cities, days = (rows[name].drop_nulls().unique().to_list() for name in ("city_key", "local_date"))
+    return Vocabulary(frozenset(filter(None, cities)), frozenset(filter(None, genres)), frozenset(days))

@@ -19,7 +19,7 @@ from resources import embedded
 from resources.encoders import Vectors
 from resources.settings import Settings
 from sonik_assets.serving import entries, policies, shelf, single_flight
-from sonik_assets.serving.answers import EVERYTHING, Answered, Asked, Made, answer, renewing, warming
+from sonik_assets.serving.answers import EVERYTHING, Answered, Asked, Made, answer, cited, renewing, warming
 from sonik_assets.serving.policies import Policy
 from sonik_assets.serving.shelf import Held
 from tests.support import query_engine
@@ -93,6 +93,43 @@ def test_kind_terms_tenant_and_numbers_must_be_equal(either_place: Settings, oth
     assert ask(either_place, replace(other, prompt="a" + other.prompt), "three", vector).value != "one"
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("eventos em 5 de junho", "eventos em 5 de julho"),
+        ("quién es Juan Pérez", "quién es Juana Pérez"),
+        ("bares con música", "bares sin música"),
+        ("bares com música", "bares sem música"),
+        ("toca Ana", "no toca Ana"),
+        ("cuándo toca Ana", "dónde toca Ana"),
+        ("techno hoy", "techno"),
+        ("C#", "C++"),
+        ("🎉", "🎸"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["search", "model_answers"])
+def test_what_a_question_names_must_be_equal(
+    place: Settings, client: redis.Redis, kind: str, one: str, other: str
+) -> None:
+    vector = unit()
+    ask(place, asked(one, kind), one, vector)
+    assert ask(place, asked(other, kind), other, vector) == (other, "made")
+    again = f"¿{' '.join(reversed(one.upper().split()))} en la?"
+    if not any(c.isdigit() for c in one):
+        assert ask(place, asked(again, kind), "again", vector) == (one, "similar")
+
+
+def test_an_answer_with_room_cites_everything() -> None:
+    assert cited(["a", "b"], 2) == {"a", "b"}
+    assert cited(["a"], 2) == cited([], 2) == {EVERYTHING}
+
+
+def test_an_organizers_answer_falls_with_what_it_owns(place: Settings, client: redis.Redis) -> None:
+    held, tenant = shelf.held(place, client), "0198c0de-0000-7000-8000-000000000001"
+    ask(place, asked(tenant=tenant), "one", unit())
+    assert [each["tenant"] for each in held.entries.drop_cited({tenant})] == [tenant]
+
+
 @given(*[st.tuples(*[st.text(max_size=8)] * 4)] * 2)
 def test_no_two_questions_have_one_key(one: tuple[str, ...], other: tuple[str, ...]) -> None:
     same = (*one[:1], one[1].casefold(), *one[2:]) == (*other[:1], other[1].casefold(), *other[2:])
@@ -146,10 +183,10 @@ def test_dropped_by_what_it_cites(either_place: Settings, held: Held) -> None:
 def test_what_means_the_same_falls_with_it(either_place: Settings, held: Held) -> None:
     vector = unit()
     ask(either_place, asked("one"), "old", vector)
-    ask(either_place, asked("uno"), "old", unit(vector, distance=0.02))
+    ask(either_place, asked("the one"), "old", unit(vector, distance=0.02))
     held.forget(held.entries.drop_cited({"a"}))
-    assert ask(either_place, asked("uno"), "new", vector) == ("new", "made")
-    assert held.entries.drop_cited({"a"})[0]["prompt"] == "uno"
+    assert ask(either_place, asked("the one"), "new", vector) == ("new", "made")
+    assert held.entries.drop_cited({"a"})[0]["prompt"] == "the one"
 
 
 def test_more_cites_than_are_kept_are_everything(either_place: Settings, held: Held) -> None:
@@ -158,15 +195,11 @@ def test_more_cites_than_are_kept_are_everything(either_place: Settings, held: H
     assert {each["prompt"] for each in held.entries.drop_cited({"nobody"})} == {"one", "two"}
 
 
-def test_dropped_by_nearness(either_place: Settings, held: Held) -> None:
-    vector = unit()
-    ask(either_place, asked("near"), vector=unit(vector, distance=0.3))
-    ask(either_place, asked("far"), vector=unit(vector, distance=0.9))
-    ask(either_place, asked("near", "query"))
-    found = held.entries.drop_near(np.array([unit(), vector]), 0.5)
-    assert [(each["kind"], each["prompt"]) for each in found] == [("search", "near")]
-    assert held.entries.drop_near(np.ones((1, 8), np.float32), 2) == []
-    assert [each["prompt"] for each in held.entries.drop_semantic()] == ["far"]
+def test_a_document_drops_what_it_may_belong_in(either_place: Settings, held: Held) -> None:
+    ask(either_place, asked("one"), vector=unit())
+    ask(either_place, asked("one", "query"))
+    assert [(each["kind"], each["prompt"]) for each in held.entries.drop_semantic()] == [("search", "one")]
+    assert held.entries.counts() == (1, 0)
 
 
 def test_everything_is_dropped(either_place: Settings, held: Held) -> None:

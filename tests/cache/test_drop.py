@@ -2,18 +2,15 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import psycopg
-import pyarrow as pa
 import pytest
 import redis
 
 from resources.encoders import Vectors
 from resources.errors import TransientError
 from resources.settings import Settings
-from resources.stores import lancedb
 from sonik_assets.cache import drop
 from sonik_assets.cache.drop import STORE, Dropped
 from sonik_assets.changes import acks, slot
@@ -113,28 +110,41 @@ def test_rows_tell_the_records_that_they_belong_to(
     assert {each["prompt"] for each in follow(followed, held).asked} == {"event", "person"}
 
 
-def test_a_new_document_near_a_question_drops_its_answer(
-    followed: Settings, held: Held, pg: "psycopg.Connection[Any]"
+@pytest.mark.parametrize(
+    "change", ["insert into unified.events values (%s, 'new')", "update unified.events set id = %s"]
+)
+def test_a_document_may_belong_in_any_answer(
+    followed: Settings, held: Held, pg: "psycopg.Connection[Any]", change: str
 ) -> None:
-    (new,) = ids(1)
-    vector = unit()
-    _document(followed, "events", new, unit(vector, distance=drop.NEAR - 0.05))
-    keep(followed, "near", "a", kind="search", vector=vector)
-    keep(followed, "far", "a", kind="search", vector=unit(vector, distance=1))
-    keep(followed, "lazy", "a", kind="query")
-    pg.execute("insert into unified.events values (%s, 'new')", [new])
-    assert [each["prompt"] for each in follow(followed, held).asked] == ["near"]
-    assert kept(held) == {"far", "lazy"}
-
-
-def test_of_very_many_changes_all_that_may_fall_do(
-    followed: Settings, held: Held, pg: "psycopg.Connection[Any]", monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(drop, "MANY", 2)
+    pg.execute("insert into unified.events values (gen_random_uuid(), 'old')")
+    follow(followed, held)
     keep(followed, "search", "a", kind="search")
-    keep(followed, "lazy", "a")
-    pg.execute("insert into unified.concepts select gen_random_uuid() from generate_series(1, 3)")
+    keep(followed, "lazy", "a", kind="query")
+    pg.execute("insert into unified.tickets values (gen_random_uuid())")
+    assert follow(followed, held).asked == []
+    pg.execute(change, ids(1))  # type: ignore[arg-type]
     assert [each["prompt"] for each in follow(followed, held).asked] == ["search"]
+    assert kept(held) == {"lazy"}
+
+
+def test_rows_that_go_tell_what_they_held(followed: Settings, held: Held, pg: "psycopg.Connection[Any]") -> None:
+    event, *artists, before, after, ticket = ids(6)
+    for artist in artists:
+        pg.execute("insert into unified.event_artists values (%s, %s)", [event, artist])
+    pg.execute("insert into unified.events values (%s, 'e', %s)", [event, before])
+    pg.execute("insert into unified.tickets values (%s, null, %s)", [ticket, event])
+    follow(followed, held)
+    keep(followed, "ticket's event", event)
+    pg.execute("delete from unified.tickets")
+    assert {each["prompt"] for each in follow(followed, held).asked} == {"ticket's event"}
+    keep(followed, "before", before)
+    pg.execute("update unified.events set venue_id = %s", [after])
+    pg.execute("update unified.events set venue_id = null")
+    assert {each["prompt"] for each in follow(followed, held).asked} == {"before"}
+    for artist in artists:
+        keep(followed, artist, artist)
+    pg.execute("delete from unified.event_artists")
+    assert {each["prompt"] for each in follow(followed, held).asked} == set(artists)
 
 
 def test_it_is_never_ahead_of_other_stores(followed: Settings, held: Held, pg: "psycopg.Connection[Any]") -> None:
@@ -206,10 +216,3 @@ def test_redis_away_is_another_time(followed: Settings, held: Held, pg: "psycopg
 def test_one_at_a_time(followed: Settings, held: Held, pg: "psycopg.Connection[Any]") -> None:
     with only_writer(pg, STORE), pytest.raises(TransientError, match="another process"):
         follow(followed, held)
-
-
-def _document(place: Settings, table: str, id: str, vector: Vectors) -> None:
-    Path(place.lancedb_uri).mkdir(parents=True, exist_ok=True)
-    row = {"id": id, "document_id": id, "vector": vector.tolist()}
-    rows = pa.Table.from_pylist([row], lancedb.SCHEMA)
-    lancedb.connect(place.lancedb_uri).create_table(table, rows)

@@ -164,3 +164,15 @@ def test_old_lines_of_the_log_are_forgotten(
     )
     assert run(place, pg, client).forgotten == 1
     assert [hot.question for hot in log.hottest(pg)] == ["vinilos"]
+
+
+@pytest.mark.parametrize("error", [psycopg.OperationalError("gone"), RuntimeError("lance error: Not found")])
+def test_one_question_that_fails_stops_no_other(
+    place: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fails(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(again, "_ASKERS", {"search": fails})
+    assert not again.ask(place, "search", "staff", "{}")
+    assert str(error) in caplog.text

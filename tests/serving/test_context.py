@@ -155,6 +155,27 @@ def test_organizers_hear_of_their_own(scene: Scene) -> None:
     assert scene.ask("Ana", Organizer(uuid.uuid4()))["text"] == ""
 
 
+def test_organizers_hear_only_what_the_event_holds(scene: Scene) -> None:
+    own = Organizer(uuid.UUID(scene.ids["Crobar"]))
+    moved = "update unified.events set venue_id = %s where id = %s"
+    scene.pg.execute(moved, [None, scene.ids["Noche"]])
+    scene.pg.execute("delete from unified.event_artists where event_id = %s", [scene.ids["Tarde"]])
+    try:
+        text = scene.ask("Noche", own)["text"]
+    finally:
+        scene.pg.execute(moved, [scene.ids["Ñandú"], scene.ids["Noche"]])
+        scene.pg.execute("insert into unified.event_artists values (%s, %s)", [scene.ids["Tarde"], scene.ids["Ana"]])
+    assert "Noche is hosted by" not in text
+    assert "Ana performs at Noche" in text
+    assert "Tarde is hosted by Ñandú" in text
+    assert "Ana performs at Tarde" not in text
+
+
+def test_half_a_character_fails_nothing(scene: Scene) -> None:
+    assert scene.ask("Ana \udcff")["text"]
+    assert scene.ask("Ana", city="\udcff", cached=True)["text"] == ""
+
+
 def test_without_the_graph_there_are_hits_and_a_note(scene: Scene) -> None:
     found = scene.ask("Ana", client=None, cached=True)
     assert found["notes"] == [AWAY]

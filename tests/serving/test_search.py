@@ -1,4 +1,8 @@
 import logging
+import os
+import shutil
+import signal
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,10 +18,13 @@ from resources.embedded import Endpoints
 from resources.errors import TerminalError
 from resources.settings import Settings
 from resources.stores import lancedb
+from sonik_assets.serving import query_log
 from sonik_assets.serving import search as module
 from sonik_assets.serving.question import Question
-from sonik_assets.serving.scope import Agent, Organizer, Staff
+from sonik_assets.serving.scope import Agent, Organizer, Scope, Staff
 from sonik_assets.serving.search import search
+from sonik_assets.serving.search_scope import Reach, reach
+from sonik_assets.serving.vector_tables import Holding, holdings, open_tables
 from tests.support.protected import protect
 from tests.support.searchable import (
     EVENTS,
@@ -138,9 +145,36 @@ def test_organizers_find_their_own(furnished: Settings, module_database: str) ->
     assert ask(furnished, "música", scope=Organizer(uuid.uuid4())) == []
 
 
+def crobar(database: str) -> Organizer:
+    with psycopg.connect(database) as pg:
+        (id,) = pg.execute("select id from unified.entities where name = 'Crobar'").fetchone() or ()
+    return Organizer(id)
+
+
+def test_organizers_find_entities_by_name_alone(furnished: Settings, module_database: str) -> None:
+    own = crobar(module_database)
+    for hidden in ({"city": "Buenos Aires"}, {"genre": "House"}):
+        assert ask(furnished, "niceto", scope=own, kind="venue", **hidden) == []
+    assert names(ask(furnished, "club nicetos", scope=own, limit=1)) == ["Club Niceto"]
+    assert names(ask(furnished, "niceto", scope=own, kind="venue")) == ["Club Niceto"]
+    told, other = (ask(furnished, f"{word} niceto", scope=own, kind="venue") for word in ("house", "polka"))
+    assert told == other
+
+
+def test_what_a_question_may_name_is_what_the_scope_sees(furnished: Settings, module_database: str) -> None:
+    held = holdings(furnished, open_tables(furnished))
+    (own,) = reach(furnished, crobar(module_database), held).values()
+    assert (own.holds.cities, own.holds.genres) == ({"bogota"}, {"techno"})
+    assert own.holds.days == {date(2026, 5, 1)}
+    known = {scope: reach(furnished, scope, held)["entities"].holds.cities for scope in (Staff(), Agent())}
+    assert known[Staff()] - known[Agent()] == {"quito"}
+
+
 def test_what_a_stale_table_still_holds_is_not_shown(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_to_all = lambda _settings, _scope, tables: dict.fromkeys(tables)  # noqa: E731
-    monkeypatch.setattr(module.search_scope, "conditions", open_to_all)
+    def open_to_all(_settings: Settings, _scope: Scope, held: dict[str, Holding]) -> dict[str, Reach]:
+        return {name: Reach(None, each.vocabulary) for name, each in held.items()}
+
+    monkeypatch.setattr(module.search_scope, "reach", open_to_all)
     assert "person" not in {row["kind"] for row in ask(furnished, "Lucía Rey", scope=Agent(), limit=100)}
     assert ask(furnished, "música", scope=Organizer(uuid.uuid4())) == []
 
@@ -174,6 +208,71 @@ def test_rows_that_no_index_has_yet_are_found(furnished: Settings, tmp_path: Pat
     assert names(ask(place, "zarabanda", limit=1)) == ["Zarabanda"]
 
 
+def test_half_a_character_finds_nothing_and_fails_nothing(furnished: Settings) -> None:
+    for cached in (True, False):
+        assert ask(furnished, "niceto \udcff", cached=cached)
+        assert ask(furnished, "niceto", city="\udcff", genre="\udcff", kind="\udcff", cached=cached) == []
+
+
+def test_the_log_never_fails_a_question(furnished: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    for line in ({"text": "a\udcff"}, {"text": "a", "again": "{"}, {"text": "a", "again": '"\\u0000"'}):
+        with caplog.at_level(logging.WARNING):
+            query_log.record(furnished, "search", ms=1.0, hit=False, **line)
+        assert "was not written" in caplog.text
+        caplog.clear()
+
+
+def test_days_that_python_has_not_are_none(furnished: Settings, tmp_path: Path) -> None:
+    place = replace(furnished, lancedb_uri=str(tmp_path))
+    other_model(furnished, place, model=None)
+    table = lancedb.connect(place.lancedb_uri).open_table("events")
+    rows = table.search().to_arrow().select(lancedb.SCHEMA.names)
+    far = pa.array([4_000_000, -800_000, 2**31 - 1], pa.int32()).cast(pa.date32())
+    at = rows.schema.get_field_index("local_date")
+    table.delete("true")
+    table.add(rows.set_column(at, rows.schema.field("local_date"), far))
+    found = ask(place, "noche", kind="event")
+    assert len(found) == 3
+    assert {row["local_date"] for row in found} == {None}
+
+
+def test_a_damaged_table_is_named_with_the_way_out(furnished: Settings, tmp_path: Path) -> None:
+    place = replace(furnished, lancedb_uri=str(tmp_path))
+    other_model(furnished, place, model=None)
+    next((tmp_path / "events.lance" / "data").glob("*.lance")).unlink()
+    with pytest.raises(TerminalError, match=r"events cannot be read.*sonik vectors restore events"):
+        ask(place, "noche")
+    for manifest in (tmp_path / "content.lance" / "_versions").glob("*.manifest"):
+        manifest.write_bytes(b"x")
+    with pytest.raises(TerminalError, match=r"content cannot be read.*sonik run"):
+        ask(place, "noche")
+
+
+def test_a_table_that_is_made_anew_is_read_anew(furnished: Settings, tmp_path: Path) -> None:
+    place = replace(furnished, lancedb_uri=str(tmp_path))
+    for model in ("one", "other"):
+        shutil.rmtree(tmp_path)
+        other_model(furnished, place, model=model)
+        assert holdings(place, open_tables(place))["events"].models == {model}
+
+
+def test_a_forked_process_searches(furnished: Settings) -> None:
+    ask(furnished, "niceto")
+    child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if holdings(furnished, open_tables(furnished)) else 1)
+        finally:
+            os._exit(1)
+    until = time.monotonic() + 15
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.05)
+    if ended == (0, 0):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)
+
+
 def test_an_answer_is_kept_and_cites_what_it_shows(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
     answer = module.answers.answer
@@ -185,7 +284,7 @@ def test_an_answer_is_kept_and_cites_what_it_shows(furnished: Settings, monkeypa
     text = f"salsa {uuid.uuid4()}"
     first = search(furnished, Staff(), text)
     assert search(furnished, Staff(), f"  {text.upper()} ") == first
-    assert [each.cites for each in made] == [frozenset(row["id"] for row in first)]
+    assert [each.cites for each in made] == [module.answers.cited([row["id"] for row in first], 10)]
     search(furnished, Agent(), text)
     search(furnished, Staff(), text, limit=3)
     assert len(made) == 3
