@@ -17,9 +17,9 @@ from resources.encoders.interface import (
     Embedded,
     Vectors,
     bounded,
+    cannot_load,
     checked,
     dimension_known,
-    first_line,
     overlong,
 )
 from resources.errors import TerminalError
@@ -74,10 +74,7 @@ def _loaded(model: str, models: Path) -> "TextEmbedding":
         dimension_known(model, TextEmbedding.get_embedding_size(model))
         return TextEmbedding(model, cache_dir=str(models), threads=len(os.sched_getaffinity(0)))
     except (OSError, ValueError, RuntimeError) as error:
-        raise TerminalError(
-            f"the model {model} cannot be loaded ({first_line(error)}): check SONIK_EMBEDDER_MODEL, "
-            "or load it once where the model hub can be reached"
-        ) from error
+        raise cannot_load(model, error) from error
 
 
 def _fingerprint(model: "TextEmbedding") -> str:

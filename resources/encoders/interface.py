@@ -126,3 +126,11 @@ def dimension_known(model: str, dimension: int | None) -> None:
 def first_line(error: Exception) -> str:
     """Return the beginning of what a library says at length."""
     return next(iter(str(error).splitlines()), type(error).__name__)[:300]
+
+
+def cannot_load(model: str, error: Exception) -> TerminalError:
+    """Return what is raised where a library cannot load a model."""
+    return TerminalError(
+        f"the model {model} cannot be loaded ({first_line(error)}): check SONIK_EMBEDDER_MODEL, "
+        "or load it once where the model hub can be reached"
+    )

@@ -14,9 +14,9 @@ from resources.encoders.interface import (
     Embedded,
     Vectors,
     bounded,
+    cannot_load,
     checked,
     dimension_known,
-    first_line,
     overlong,
 )
 from resources.errors import TerminalError
@@ -68,10 +68,7 @@ def _loaded(model: str, models: Path) -> "SentenceTransformer":
     try:
         return SentenceTransformer(name, revision=revision or None, cache_folder=str(models))
     except (OSError, ValueError) as error:
-        raise TerminalError(
-            f"the model {model} cannot be loaded ({first_line(error)}): check SONIK_EMBEDDER_MODEL, "
-            "or load it once where the model hub can be reached"
-        ) from error
+        raise cannot_load(model, error) from error
 
 
 def _fingerprint(model: "SentenceTransformer") -> str:

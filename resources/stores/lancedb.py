@@ -4,13 +4,9 @@ Every table of documents has one schema, so that search reads them all alike. In
 and going back: `lance_versions`.
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from itertools import batched
 from typing import TYPE_CHECKING
-
-# Its warnings go to stderr, one for each query that asks for row numbers only; read when it is first imported.
-os.environ.setdefault("LANCEDB_LOG", "error")
 
 import lancedb
 import pyarrow as pa

@@ -17,7 +17,6 @@ from sonik_assets.vectors.documents import TABLES
 if TYPE_CHECKING:
     from psycopg import Connection
 
-    from resources.settings import Settings
     from sonik_assets.changes.folding import Batch
     from sonik_assets.serving.shelf import Held
 
@@ -52,7 +51,7 @@ class Dropped:
     asked: list[dict[str, Any]] = field(default_factory=list)
 
 
-def follow(_settings: "Settings", postgres_url: str, held: "Held", *, batch: int = BATCH) -> Dropped:
+def follow(postgres_url: str, held: "Held", *, batch: int = BATCH) -> Dropped:
     """Drop the answers that are out of date; TransientError while another process does, or where Redis is away."""
     import redis
 

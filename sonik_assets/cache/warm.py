@@ -66,7 +66,7 @@ class Warmed:
 
 def warm(settings: "Settings", pg: "psycopg.Connection[Any]", postgres_url: str, held: "Held") -> Warmed:
     """Do all of it, in that order; TransientError where Redis is away or another process does it."""
-    done = Warmed(drop.follow(settings, postgres_url, held))
+    done = Warmed(drop.follow(postgres_url, held))
     done.swept = held.sweep()
     query_log.ensure(pg)
     done.forgotten = pg.execute(FORGET, [KEPT_DAYS]).rowcount

@@ -110,7 +110,7 @@ def _rankings(places: Mapping[str, Place], sought: Sought) -> Iterator[list[_Ask
     words = " ".join(sought.wording.words)
     if sought.vector is not None:
         yield [
-            _Asked(name, place.table, _both(place.condition, named), sought.vector)
+            _Asked(name, place.table, both(place.condition, named), sought.vector)
             for name, place in places.items()
             if place.comparable and (named := _named(sought.wording, place.holds)) is not None
         ]
@@ -172,5 +172,6 @@ def _whole(name: str, row: dict[str, Any]) -> dict[str, Any]:
     return {"id": row["document_id"], **row, "city_key": city_key, "table": name}
 
 
-def _both(*conditions: str | None) -> str | None:
+def both(*conditions: str | None) -> str | None:
+    """Return the condition that all of these hold, None where there is none."""
     return " and ".join(f"({each})" for each in conditions if each) or None

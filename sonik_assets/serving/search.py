@@ -10,7 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sonik_assets.serving import answers, search_names, search_scope
-from sonik_assets.serving.candidates import Place, Sought, candidates
+from sonik_assets.serving.candidates import Place, Sought, both, candidates
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.reranking import rerank
 from sonik_assets.serving.scope import Scope
@@ -90,7 +90,7 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     places = {
         name: Place(
             tables[name],
-            _both(reach.condition, question.condition()),
+            both(reach.condition, question.condition()),
             reach.holds,
             comparable(name, held[name], model),
         )
@@ -104,10 +104,6 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     ranked = rerank(wording, [*found, *search_names.named(settings, scope, question, wording)])
     rows = [{**row, "score": round(score, 6)} for score, row in ranked[: question.limit]]
     return [search_scope.told(scope, row) for row in search_scope.seen(settings, scope, rows)]
-
-
-def _both(one: str | None, other: str | None) -> str | None:
-    return " and ".join(f"({each})" for each in (one, other) if each) or None
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,12 @@ in `search_scope`, what tables are in `resources.stores`.
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -34,11 +33,11 @@ SAID = 200
 """Characters of what LanceDB says that a message repeats."""
 
 
-@lru_cache(maxsize=1)
-def _loop(_process: int) -> asyncio.AbstractEventLoop:
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
     """Return a loop that runs for as long as the process: asked within one, a dozen queries take half the time.
 
-    A forked process has none of its parent's threads, and gets a loop of its own.
+    Not for a forked process: LanceDB cannot be used in one, whose parent has used it.
     """
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="search", daemon=True).start()
@@ -47,7 +46,7 @@ def _loop(_process: int) -> asyncio.AbstractEventLoop:
 
 def wait_for[T](told: Coroutine[Any, Any, T]) -> T:
     """Return what is told by what these tables are asked; any thread may wait."""
-    return asyncio.run_coroutine_threadsafe(told, _loop(os.getpid())).result()
+    return asyncio.run_coroutine_threadsafe(told, _loop()).result()
 
 
 def open_tables(settings: "Settings") -> dict[str, "AsyncTable"]:
@@ -86,15 +85,14 @@ def told_of(name: str) -> Iterator[None]:
         ) from error
 
 
-_DATABASES: dict[tuple[int, str], "AsyncConnection"] = {}
-"""One connection a process: what was read of indexes is kept with it."""
+_DATABASES: dict[str, "AsyncConnection"] = {}
+"""One connection a place: what was read of indexes is kept with it."""
 
 
 async def _database(uri: str) -> "AsyncConnection":
-    key = (os.getpid(), uri)
-    if key not in _DATABASES:
-        _DATABASES[key] = await lancedb.connect_async(uri)
-    return _DATABASES[key]
+    if uri not in _DATABASES:
+        _DATABASES[uri] = await lancedb.connect_async(uri)
+    return _DATABASES[uri]
 
 
 @dataclass(frozen=True)

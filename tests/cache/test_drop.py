@@ -55,7 +55,7 @@ def followed(pg: "psycopg.Connection[Any]", place: Settings, held: Held) -> Sett
 
 def follow(place: Settings, held: Held, **more: Any) -> Dropped:
     assert place.postgres_url is not None
-    return drop.follow(place, place.postgres_url, held, **more)
+    return drop.follow(place.postgres_url, held, **more)
 
 
 def ids(count: int) -> list[str]:

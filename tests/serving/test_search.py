@@ -1,8 +1,5 @@
 import logging
-import os
 import shutil
-import signal
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -254,23 +251,6 @@ def test_a_table_that_is_made_anew_is_read_anew(furnished: Settings, tmp_path: P
         shutil.rmtree(tmp_path)
         other_model(furnished, place, model=model)
         assert holdings(place, open_tables(place))["events"].models == {model}
-
-
-def test_a_forked_process_searches(furnished: Settings) -> None:
-    ask(furnished, "niceto")
-    child = os.fork()
-    if child == 0:
-        try:
-            os._exit(0 if holdings(furnished, open_tables(furnished)) else 1)
-        finally:
-            os._exit(1)
-    until = time.monotonic() + 15
-    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0) and time.monotonic() < until:
-        time.sleep(0.05)
-    if ended == (0, 0):
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-    assert ended == (child, 0)
 
 
 def test_an_answer_is_kept_and_cites_what_it_shows(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
