@@ -22,7 +22,7 @@ from resources.settings import ROOT, Settings
 from resources.stores import lance_indexes, lancedb
 from resources.stores.copy import copy_frame
 from sonik_assets.migrations import migrate
-from sonik_assets.vectors.documents import TABLES, folded
+from sonik_assets.vectors.documents import TABLES, folded, shown
 from sonik_assets.vectors.position import place, remember
 from sonik_assets.vectors.sync import sync
 
@@ -93,7 +93,7 @@ def fill_up(settings: Settings, rows: int) -> None:
         own = place(table)
         for chunk in _between(real, more, seed=len(name)):
             table.add(chunk)
-        lance_indexes.ensure(table)
+        lance_indexes.bring_up_to_date(table)  # as every night
         if own:
             remember(table, own.lsn)
 
@@ -133,6 +133,7 @@ def _rows(
     frame = frame.with_columns(text=text, vector=pl.Series(vectors.astype(np.float32), dtype=real.schema["vector"]))
     return (
         frame.with_columns(text_folded=folded(pl.col("text")))
+        .with_columns(shown=shown())
         .select(lancedb.SCHEMA.names)
         .to_arrow()
         .cast(lancedb.SCHEMA)

@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
         pa.field("genres", pa.list_(pa.string())),
         pa.field("genre_keys", pa.list_(pa.string())),
         pa.field("updated_at", pa.timestamp("us", tz="UTC")),
+        pa.field("shown", pa.string()),
     ]
 )
 

@@ -7,12 +7,14 @@ numbers, and only what is kept of them is read: reading 60 rows takes three time
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from resources.stores.lancedb import quoted
 from sonik_assets.serving.fusion import fuse
-from sonik_assets.serving.question import folded
-from sonik_assets.serving.vector_tables import datable, told_of, wait_for
+from sonik_assets.serving.vector_tables import told_of, wait_for
 from sonik_assets.serving.wording import MOST_WORDS, Vocabulary, Wording
 
 if TYPE_CHECKING:
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
     from resources.encoders import Vectors
 
-COLUMNS = ["document_id", "kind", "name", "text", "text_folded", "city", "local_date", "genre_keys"]
-"""And `id` where that is another than the document's; `city_key` follows from `city`: a column takes time to read."""
 EACH = 60
 """Rows of a ranking, over all tables."""
 NEAREST = 30
@@ -37,8 +37,6 @@ WORDS = {
     "concepts": ("text",),
 }
 """Which words of a table are ranked: by stems, and, where names are what is looked for, as they are."""
-PASSAGES = ("content",)
-"""Tables with several rows a document."""
 REFINED = 2
 """So many times EACH are looked at with their whole vectors: an index's own distances are only about right, and beside
 those of a table without an index they must be exact."""
@@ -161,15 +159,15 @@ async def _read(name: str, table: "AsyncTable", keys: Sequence[str]) -> list[tup
     numbers = [int(key.removeprefix(f"{name} ")) for key in keys if key.startswith(f"{name} ")]
     if not numbers:
         return []
-    columns = ["id", *COLUMNS] if name in PASSAGES else COLUMNS
     with told_of(name):
-        rows = await table.take_row_ids(numbers).select(columns).with_row_id().to_arrow()
-    return [(f"{name} {row.pop('_rowid')}", _whole(name, row)) for row in datable(rows).to_pylist()]
+        rows = await table.take_row_ids(numbers).select(["shown"]).with_row_id().to_arrow()
+        return [(f"{name} {row['_rowid']}", _whole(name, row["shown"])) for row in rows.to_pylist()]
 
 
-def _whole(name: str, row: dict[str, Any]) -> dict[str, Any]:
-    city_key = row["city"] and folded(row["city"])
-    return {"id": row["document_id"], **row, "city_key": city_key, "table": name}
+def _whole(name: str, shown: str) -> dict[str, Any]:
+    row = orjson.loads(shown)
+    day = row["local_date"]
+    return {**row, "local_date": day and date.fromisoformat(day), "table": name}
 
 
 def both(*conditions: str | None) -> str | None:

@@ -5,19 +5,17 @@ against the other half (docs/search.md).
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from sonik_assets.serving.lexicon import CATEGORIES, EMPTY, KINDS
-from sonik_assets.serving.wording import WORD, Wording, alike, words_of
+from sonik_assets.serving.wording import Wording, alike
 
 Row = Mapping[str, Any]
-"""A candidate: id, document_id, kind, name, text_folded, city_key, local_date, genre_keys, `near`, `fused`."""
+"""A candidate: id, document_id, kind, name_words, parts, city_key, local_date, genre_keys, `near`, `fused`."""
 
-SEGMENT = re.compile(r"[.,;:]\s")
 LONGEST_RUN = 8
 
 WEIGHTS: Mapping[str, float] = {
@@ -47,9 +45,9 @@ class _Read:
 
     @staticmethod
     def of(row: Row) -> "_Read":
-        name, parts = words_of(row["name"] or ""), [WORD.findall(part) for part in SEGMENT.split(row["text_folded"])]
-        text = [word for part in parts for word in part]
-        return _Read(_spaced(name), _spaced(text), frozenset(map(_spaced, parts)), frozenset((*name, *text)))
+        name, text = f" {row['name_words'] or ''} ", f" {' '.join(row['parts'])} "
+        parts = frozenset(f" {part} " for part in row["parts"])
+        return _Read(name, text, parts, frozenset((name + text).split()))
 
 
 def rerank(wording: Wording, rows: Sequence[Row], weights: Mapping[str, float] = WEIGHTS) -> list[tuple[float, Row]]:
@@ -69,12 +67,15 @@ def rerank(wording: Wording, rows: Sequence[Row], weights: Mapping[str, float] =
 
 @dataclass(frozen=True)
 class _Question:
-    """A question among its candidates: what each word weighs there, and its runs of words, the heaviest first."""
+    """A question among its candidates: its runs of words, the heaviest first, and what each word weighs (`rarity`).
+
+    `named`: what all words weigh that may be names.
+    """
 
     wording: Wording
-    text: str
     rarity: Mapping[str, float]
-    runs: tuple[tuple[float, str], ...]
+    named: float
+    runs: Mapping[str, float]
 
     @staticmethod
     def of(wording: Wording, counts: Mapping[str, int], rows: int) -> "_Question":
@@ -82,8 +83,9 @@ class _Question:
         rarity = {word: math.log(1 + rows / (1 + counts.get(word, 0))) for word in spelt.words}
         whole = sum(_weight(word, rarity) for word in spelt.words) or 1.0
         runs = {_spaced(run): sum(_weight(word, rarity) for word in run) / whole for run in _runs(spelt.words)}
-        heaviest = sorted(((share, run) for run, share in runs.items() if share), key=lambda pair: (-pair[0], pair[1]))
-        return _Question(spelt, _spaced(spelt.words), rarity, tuple(heaviest))
+        heaviest = sorted(runs.items(), key=lambda pair: (-pair[1], pair[0]))
+        named = sum(rarity[word] for word in spelt.names)
+        return _Question(spelt, rarity, named, {run: share for run, share in heaviest if share})
 
     def shares(self, row: Row, read: _Read) -> dict[str, float]:
         asked = self.wording
@@ -91,9 +93,9 @@ class _Question:
             "near": row["near"],
             "words": self._held(read.words),
             "title": self._held(frozenset(read.name.split())),
-            "run": next((share for share, run in self.runs if run in read.text), 0.0),
-            "named": self._said(read.name),
-            "part": max((self._said(part) for part in read.parts), default=0.0),
+            "run": next((share for run, share in self.runs.items() if run in read.text), 0.0),
+            "named": self.runs.get(read.name, 0.0),
+            "part": max((self.runs[part] for part in read.parts & self.runs.keys()), default=0.0),
             "city": float(row["city_key"] in asked.cities),
             "genre": float(_has_genre(asked, row, read)),
             "day": float(row["local_date"] in asked.days),
@@ -102,15 +104,8 @@ class _Question:
         }
 
     def _held(self, words: frozenset[str]) -> float:
-        names = self.wording.names
-        whole = sum(self.rarity[word] for word in names)
-        return sum(self.rarity[word] for word in names if word in words) / whole if whole else 0.0
-
-    def _said(self, part: str) -> float:
-        """Return what share of the question a name is, all of which stands in the question."""
-        if not part.strip() or part not in self.text:
-            return 0.0
-        return next((share for share, run in self.runs if run == part), 0.0)
+        held = sum(self.rarity[word] for word in self.wording.names if word in words)
+        return held / self.named if self.named else 0.0
 
 
 def corrected(wording: Wording, known: Mapping[str, int]) -> Wording:

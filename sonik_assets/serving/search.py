@@ -14,7 +14,7 @@ from sonik_assets.serving.candidates import Place, Sought, both, candidates
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.reranking import rerank
 from sonik_assets.serving.scope import Scope
-from sonik_assets.serving.vector_tables import comparable, holdings, open_tables, together
+from sonik_assets.serving.vector_tables import comparable, open_tables, together
 from sonik_assets.serving.wording import read
 
 if TYPE_CHECKING:
@@ -85,11 +85,11 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     from resources.encoders import encoder
 
     tables = open_tables(settings)
-    held = holdings(settings, tables)
+    held = {name: opened.holding for name, opened in tables.items()}
     model = encoder(settings).model_id
     places = {
         name: Place(
-            tables[name],
+            tables[name].table,
             both(reach.condition, question.condition()),
             reach.holds,
             comparable(name, held[name], model),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sonik_assets.serving import search_scope
 from sonik_assets.serving.fusion import fuse
 from sonik_assets.serving.lexicon import EMPTY
-from sonik_assets.serving.question import Question, folded
+from sonik_assets.serving.question import Question
 from sonik_assets.serving.scope import Organizer, Scope, scoped
 from sonik_assets.serving.wording import Wording, alike, words_of
 
@@ -54,6 +54,8 @@ def _shared(wording: Wording, rows: Iterable[_Named]) -> dict[str, int]:
 
 
 def _candidate(id: str, kind: str, name: str, fused: float) -> dict[str, Any]:
-    known = {"id": id, "document_id": id, "kind": kind, "name": name, "text": name, "text_folded": folded(name)}
+    words = " ".join(words_of(name))
+    known = {"id": id, "document_id": id, "kind": kind, "name": name, "text": name}
+    known |= {"name_words": words, "parts": [words]}
     unknown = dict.fromkeys(("city", "city_key", "local_date", "genre_keys"))
     return {**known, **unknown, "table": "entities", "near": 0.0, "fused": fused}

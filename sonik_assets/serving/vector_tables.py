@@ -7,7 +7,7 @@ in `search_scope`, what tables are in `resources.stores`.
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+import uvloop
 
 from resources.errors import TerminalError
 from resources.stores import lancedb
@@ -37,9 +38,11 @@ SAID = 200
 def _loop() -> asyncio.AbstractEventLoop:
     """Return a loop that runs for as long as the process: asked within one, a dozen queries take half the time.
 
+    uvloop's, since LanceDB wakes it some seventy times a question.
+
     Not for a forked process: LanceDB cannot be used in one, whose parent has used it.
     """
-    loop = asyncio.new_event_loop()
+    loop = uvloop.new_event_loop()
     threading.Thread(target=loop.run_forever, name="search", daemon=True).start()
     return loop
 
@@ -47,52 +50,6 @@ def _loop() -> asyncio.AbstractEventLoop:
 def wait_for[T](told: Coroutine[Any, Any, T]) -> T:
     """Return what is told by what these tables are asked; any thread may wait."""
     return asyncio.run_coroutine_threadsafe(told, _loop()).result()
-
-
-def open_tables(settings: "Settings") -> dict[str, "AsyncTable"]:
-    """Return the vector tables that exist, each as it is now; raises TerminalError when there is none."""
-    tables = wait_for(_opened(settings.lancedb_uri))
-    if not tables:
-        raise TerminalError(f"LanceDB at {settings.lancedb_uri} holds no tables yet: run `sonik run` first")
-    return tables
-
-
-async def _opened(uri: str) -> dict[str, "AsyncTable"]:
-    try:
-        database = await _database(uri)
-        present = set((await database.list_tables(limit=1000)).tables)
-        names = [name for name in TABLES if name in present]
-    except (OSError, ValueError, RuntimeError) as error:
-        raise TerminalError(f"LanceDB at {uri} cannot be opened ({error}): check SONIK_LANCEDB_URI") from error
-    return dict(zip(names, await asyncio.gather(*(_table(database, name) for name in names)), strict=True))
-
-
-async def _table(database: "AsyncConnection", name: str) -> "AsyncTable":
-    with told_of(name):
-        return await database.open_table(name)
-
-
-@contextmanager
-def told_of(name: str) -> Iterator[None]:
-    """Turn what LanceDB raises while a table is read into a TerminalError that names the table and the way out."""
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:
-        raise TerminalError(
-            f"the vector table {name} cannot be read: a file of it is missing, damaged or out of reach"
-            f" ({str(error)[:SAID]}). `sonik vectors restore {name} TAG` goes back to an earlier run; or delete the"
-            f" folder {name}.lance in SONIK_LANCEDB_URI and run `sonik run`, which makes it anew"
-        ) from error
-
-
-_DATABASES: dict[str, "AsyncConnection"] = {}
-"""One connection a place: what was read of indexes is kept with it."""
-
-
-async def _database(uri: str) -> "AsyncConnection":
-    if uri not in _DATABASES:
-        _DATABASES[uri] = await lancedb.connect_async(uri)
-    return _DATABASES[uri]
 
 
 @dataclass(frozen=True)
@@ -104,33 +61,68 @@ class Holding:
     models: frozenset[str]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A table as it was when it was opened, and what it holds."""
+
+    table: "AsyncTable"
+    holding: Holding
+
+
 type _Version = tuple[int, frozenset[str | None]]
 """The number, and the ids of the indexes: a table that is made anew counts from one again, with indexes of its own."""
 
+_DATABASES: dict[str, "AsyncConnection"] = {}
+"""One connection a place: what was read of indexes is kept with it."""
 _READ: dict[tuple[str, str], tuple[_Version, Holding]] = {}
 """By place and name of a table: its version and what it holds, of the version last seen."""
 
 
-def holdings(settings: "Settings", tables: Mapping[str, "AsyncTable"]) -> dict[str, Holding]:
-    """Return what each table holds; a table is read when its version is another than last time."""
-    found = {}
-    for (name, table), version in zip(tables.items(), wait_for(_versions(tables)), strict=True):
-        key = (settings.lancedb_uri, name)
-        held = _READ.get(key)
-        if held is None or held[0] != version:
-            held = _READ[key] = (version, _read(name, table))
-        found[name] = held[1]
-    return found
+def open_tables(settings: "Settings") -> dict[str, Opened]:
+    """Return the vector tables that exist, each as it is now; raises TerminalError when there is none.
+
+    A table is read for what it holds when its version is another than last time.
+    """
+    uri = settings.lancedb_uri
+    tables = wait_for(_opened(uri))
+    if not tables:
+        raise TerminalError(f"LanceDB at {uri} holds no tables yet: run `sonik run` first")
+    for name, (table, version) in tables.items():
+        if (uri, name) not in _READ or _READ[uri, name][0] != version:
+            _READ[uri, name] = version, _read(name, table)
+    return {name: Opened(table, _READ[uri, name][1]) for name, (table, _) in tables.items()}
 
 
-async def _versions(tables: Mapping[str, "AsyncTable"]) -> list[_Version]:
-    return await asyncio.gather(*(_version(name, table) for name, table in tables.items()))
+async def _opened(uri: str) -> dict[str, tuple["AsyncTable", _Version]]:
+    try:
+        if uri not in _DATABASES:
+            _DATABASES[uri] = await lancedb.connect_async(uri)
+        present = set((await _DATABASES[uri].list_tables(limit=1000)).tables)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TerminalError(f"LanceDB at {uri} cannot be opened ({error}): check SONIK_LANCEDB_URI") from error
+    names = [name for name in TABLES if name in present]
+    tables = await asyncio.gather(*(_table(_DATABASES[uri], name) for name in names))
+    return dict(zip(names, tables, strict=True))
 
 
-async def _version(name: str, table: "AsyncTable") -> _Version:
+async def _table(database: "AsyncConnection", name: str) -> tuple["AsyncTable", _Version]:
     with told_of(name):
+        table = await database.open_table(name)
         number, indexes = await asyncio.gather(table.version(), table.list_indices())
-    return number, frozenset(index.index_uuid for index in indexes)
+    return table, (number, frozenset(index.index_uuid for index in indexes))
+
+
+@contextmanager
+def told_of(name: str) -> Iterator[None]:
+    """Turn what LanceDB raises while a table is read into a TerminalError that names the table and the way out."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        raise TerminalError(
+            f"the vector table {name} cannot be read: a file of it is missing, damaged or out of reach"
+            f" ({str(error)[:SAID]}). `sonik vectors restore {name} TAG` goes back to an earlier run; or delete the"
+            f" folder {name}.lance in SONIK_LANCEDB_URI and run `sonik run`, which makes it anew"
+        ) from error
 
 
 def together(vocabularies: Iterable[Vocabulary]) -> Vocabulary:
@@ -154,7 +146,7 @@ def comparable(name: str, held: Holding, model: str) -> bool:
     return not others
 
 
-def datable(rows: "pa.Table") -> "pa.Table":
+def _datable(rows: "pa.Table") -> "pa.Table":
     """Return the rows with no `local_date` where Python has no such day: PostgreSQL knows `infinity` and year 12026."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -169,7 +161,7 @@ def _read(name: str, table: "AsyncTable") -> Holding:
     columns = ["kind", "city_key", "local_date", "genre_keys", "model"]
     with told_of(name):
         told = wait_for(table.query().select(columns).to_arrow())
-    rows = pl.DataFrame(pl.from_arrow(datable(told)))
+    rows = pl.DataFrame(pl.from_arrow(_datable(told)))
     impersonal = rows.filter(pl.col("kind").ne_missing("person"))
     return Holding(_vocabulary(rows), _vocabulary(impersonal), frozenset(rows["model"].drop_nulls().unique()))
 

@@ -1,3 +1,4 @@
+import json
 import logging
 import shutil
 import uuid
@@ -21,7 +22,8 @@ from sonik_assets.serving.question import Question
 from sonik_assets.serving.scope import Agent, Organizer, Scope, Staff
 from sonik_assets.serving.search import search
 from sonik_assets.serving.search_scope import Reach, reach
-from sonik_assets.serving.vector_tables import Holding, holdings, open_tables
+from sonik_assets.serving.vector_tables import Holding, open_tables
+from sonik_assets.vectors.documents import SHOWN
 from tests.support.protected import protect
 from tests.support.searchable import (
     EVENTS,
@@ -159,7 +161,7 @@ def test_organizers_find_entities_by_name_alone(furnished: Settings, module_data
 
 
 def test_what_a_question_may_name_is_what_the_scope_sees(furnished: Settings, module_database: str) -> None:
-    held = holdings(furnished, open_tables(furnished))
+    held = {name: opened.holding for name, opened in open_tables(furnished).items()}
     (own,) = reach(furnished, crobar(module_database), held).values()
     assert (own.holds.cities, own.holds.genres) == ({"bogota"}, {"techno"})
     assert own.holds.days == {date(2026, 5, 1)}
@@ -201,6 +203,8 @@ def test_rows_that_no_index_has_yet_are_found(furnished: Settings, tmp_path: Pat
     (row,) = table.search().limit(1).to_list()
     new = {**row, "id": str(uuid.uuid4()), "name": "Zarabanda", "text": "Zarabanda", "text_folded": "zarabanda"}
     new["document_id"] = new["id"]
+    plain = {"name_words": "zarabanda", "parts": ["zarabanda"]}
+    new["shown"] = json.dumps({name: new[name] for name in SHOWN} | plain, default=str)
     table.add(pa.Table.from_pylist([{name: new[name] for name in table.schema.names}], schema=table.schema))
     assert names(ask(place, "zarabanda", limit=1)) == ["Zarabanda"]
 
@@ -228,9 +232,8 @@ def test_days_that_python_has_not_are_none(furnished: Settings, tmp_path: Path) 
     at = rows.schema.get_field_index("local_date")
     table.delete("true")
     table.add(rows.set_column(at, rows.schema.field("local_date"), far))
-    found = ask(place, "noche", kind="event")
-    assert len(found) == 3
-    assert {row["local_date"] for row in found} == {None}
+    assert len(ask(place, "noche", kind="event")) == 3
+    assert open_tables(place)["events"].holding.vocabulary.days == frozenset()
 
 
 def test_a_damaged_table_is_named_with_the_way_out(furnished: Settings, tmp_path: Path) -> None:
@@ -250,7 +253,7 @@ def test_a_table_that_is_made_anew_is_read_anew(furnished: Settings, tmp_path: P
     for model in ("one", "other"):
         shutil.rmtree(tmp_path)
         other_model(furnished, place, model=model)
-        assert holdings(place, open_tables(place))["events"].models == {model}
+        assert open_tables(place)["events"].holding.models == {model}
 
 
 def test_an_answer_is_kept_and_cites_what_it_shows(furnished: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

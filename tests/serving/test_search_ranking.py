@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from sonik_assets.serving.fusion import K, fuse
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.reranking import rerank
-from sonik_assets.serving.wording import Vocabulary, alike, read
+from sonik_assets.serving.wording import Vocabulary, alike, read, words_of
+from sonik_assets.vectors.documents import folded, words
 
 KNOWN = Vocabulary(
     frozenset({"bogota", "ciudad de mexico", "mexico", "sao joao del-rei"}),
@@ -69,6 +71,12 @@ def test_any_text_can_be_read(text: str, cities: set[str]) -> None:
     assert set(found.names) <= set(found.words)
 
 
+@given(st.text())
+def test_words_are_the_same_where_rows_are_written_and_where_they_are_asked_for(text: str) -> None:
+    (written,) = pl.select(words(folded(pl.lit(text)))).to_series()
+    assert written == " ".join(words_of(text))
+
+
 def test_words_that_are_alike() -> None:
     assert alike("mezcal", "mezal")
     assert alike("tropico", "trpoico")
@@ -77,9 +85,10 @@ def test_words_that_are_alike() -> None:
 
 
 def row(id: str, name: str, **more: Any) -> dict[str, Any]:
-    text = f"{name}. {more.pop('text', '')}"
+    parts = [part.strip() for part in more.pop("text", "").lower().split(",")]
     plain = {"kind": "event", "city_key": None, "local_date": None, "genre_keys": None, "near": 0.5, "fused": 0.01}
-    return {"id": id, "document_id": id.split("#")[0], "name": name, "text_folded": text.lower(), **plain, **more}
+    words = {"name_words": name.lower(), "parts": [name.lower(), *parts]}
+    return {"id": id, "document_id": id.split("#")[0], **words, **plain, **more}
 
 
 def ranked(text: str, *rows: dict[str, Any]) -> list[str]:

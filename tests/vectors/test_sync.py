@@ -1,5 +1,6 @@
 """A LanceDB table follows the change feed, and is compared or made anew where the feed cannot tell."""
 
+import json
 import os
 import shutil
 import signal
@@ -25,7 +26,7 @@ from resources.stores import lance_versions, lancedb
 from sonik_assets.changes import acks, slot
 from sonik_assets.changes.writer import only_writer
 from sonik_assets.vectors import sync as syncing
-from sonik_assets.vectors.documents import PASSAGE_WORDS
+from sonik_assets.vectors.documents import PASSAGE_WORDS, SHOWN
 from sonik_assets.vectors.parity import parity
 from sonik_assets.vectors.position import place as place_of
 from sonik_assets.vectors.sync import Synced, store_of, sync
@@ -61,6 +62,9 @@ def test_first_run_writes_all_and_second_nothing(place: Settings, world: World) 
     assert row["text_folded"] == "club niceto. venue, lugar. bogota, colombia. techno, musica. sala"
     assert (row["id"], row["document_id"], row["kind"], row["city_key"]) == (id, id, "venue", "bogota")
     assert row["genre_keys"] == ["techno", "musica"]
+    parts = ["club niceto", "venue", "lugar", "bogota", "colombia", "techno", "musica", "sala"]
+    words = {"name_words": "club niceto", "parts": parts}
+    assert json.loads(row["shown"]) == {name: row[name] for name in SHOWN} | words
     assert np.linalg.norm(row["vector"]) == pytest.approx(1, abs=1e-5)
 
 
