@@ -55,7 +55,6 @@ def _shared(wording: Wording, rows: Iterable[_Named]) -> dict[str, int]:
 
 def _candidate(id: str, kind: str, name: str, fused: float) -> dict[str, Any]:
     words = " ".join(words_of(name))
-    known = {"id": id, "document_id": id, "kind": kind, "name": name, "text": name}
-    known |= {"name_words": words, "parts": [words]}
+    known = {"id": id, "document_id": id, "kind": kind, "name": name, "text": name, "name_words": words}
     unknown = dict.fromkeys(("city", "city_key", "local_date", "genre_keys"))
-    return {**known, **unknown, "table": "entities", "near": 0.0, "fused": fused}
+    return {**known, **unknown, "parts": [words], "table": "entities", "near": 0.0, "fused": fused}
