@@ -90,7 +90,7 @@ def _build(settings: Settings, world: World, *more: str) -> float:
         dbt.point_at(world.postgres, settings.home)
         where = ["--project-dir", str(dbt.PROJECT), "--profiles-dir", str(dbt.PROJECT)]
         started = time.perf_counter()
-        command = [dbt.EXECUTABLE, "--quiet", "build", *where, "--exclude-resource-type", "unit_test", *more]
+        command = [dbt.EXECUTABLE, "--quiet", *dbt.BUILD, *where, *more]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         seconds = time.perf_counter() - started
     if done.returncode:

@@ -45,8 +45,8 @@ def measures(settings: "Settings", entries: int = ENTRIES, asked: int = ASKED) -
             exact = _times(lambda n: _ask(place, _question(n), vectors[n], missed), picked)
             # Each is asked once: from then on it is known to mean the same, and is not compared.
             near = _near(vectors, picked, random)
-            similar = _times(lambda n: _ask(place, _question(n, "otra vez "), near[n], missed), picked)
-            again = _times(lambda n: _ask(place, _question(n, "otra vez "), near[n], missed), picked)
+            similar = _times(lambda n: _ask(place, _question(n, "la "), near[n], missed), picked)
+            again = _times(lambda n: _ask(place, _question(n, "la "), near[n], missed), picked)
         client.set("sonik:cache:bench", str(_rows(0)))
         ping = _times(lambda _: client.ping(), picked)
         get = _times(lambda _: client.get("sonik:cache:bench"), picked)

@@ -14,7 +14,7 @@
 {# A hash of what the model does: its own text, and the views that it reads as they are in the database. #}
 {% macro rules() -%}
     (
-        select md5(concat('{{ local_md5(model.raw_code ~ survival_order()) }}', string_agg(
+        select md5(concat('{{ local_md5(model.raw_code ~ survival_order() ~ attributed_link("page")) }}', string_agg(
             pg_get_viewdef(to_regclass(v.name)), '' order by v.name
         )))
         from unnest(array[{% for name in views_behind(model) %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %}]::text[]) as v (name)
@@ -122,5 +122,84 @@
 {% endmacro %}
 
 {% macro remember_entities() %}
-    {{ remember(this.identifier, "(select until from entities_period)") }}
+    {{ remember(this.identifier, "(select until from entities_period)") }};
+    insert into ops.touched select id from entities_scope on conflict do nothing
+{% endmacro %}
+
+{#
+    `events_scope` (id): events that unified.entities has looked at since this model did, and those at a venue or of an
+    organizer of which that holds; whose time is another; that come or go. Other ids do no harm.
+#}
+{% macro find_changed_events() %}
+    create temporary table events_period on commit drop as
+    select {{ since(this.identifier) }} as since, ops.horizon() as until;
+    create temporary table events_touched on commit drop as select id from ops.touched;
+    create temporary table events_scope on commit drop as
+    select id from events_touched
+    union
+    select entity_id from {{ source("identity", "event_times") }}
+    where changed_at >= (select since from events_period)
+    union
+    select t.entity_id
+    from {{ source("identity", "event_times") }} as t
+    inner join {{ source("identity", "entity_map") }} as m
+        on t.venue_ref = concat_ws('/', m.source, m.table_name, m.record_id)
+    where m.entity_type = 'venue' and m.entity_id in (select id from events_touched)
+    {% if is_incremental() %}
+    union
+    select id from {{ this }}
+    where venue_id in (select id from events_touched) or organizer_id in (select id from events_touched)
+    union
+    select coalesce(e.id, there.id)
+    from (select id from {{ ref("entities") }} where entity_type = 'event') as e
+    full join {{ this }} as there on e.id = there.id
+    where e.id is null or there.id is null or (select since from events_period) = '-infinity'
+    {% endif %};
+    create unique index on events_scope (id);
+    analyze events_scope
+{% endmacro %}
+
+{% macro remember_events() %}
+    {{ remember(this.identifier, "(select until from events_period)") }};
+    delete from ops.touched as t using events_touched as seen where t.id = seen.id
+{% endmacro %}
+
+{#
+    `mentions_read` (rules): a hash of all that unified.content_mentions is made of. `mentions_scope` (content_id): every
+    article, those that are gone too, where that is another than last time; none where it is the same.
+#}
+{% macro find_changed_mentions() %}
+    create temporary table mentions_read on commit drop as
+    select concat_ws(
+        ' ', {{ rules() }}, '{{ local_md5(words("told")) }}',
+        (select sum(hashtextextended((id, title, city, body, url)::text, 0)) from {{ ref("content") }}),
+        (
+            select sum(hashtextextended((id, entity_type, name, metadata ->> 'city')::text, 0))
+            from {{ ref("entities") }} where entity_type in ('venue', 'artist', 'organization', 'brand')
+        ),
+        (
+            select sum(hashtextextended((m.table_name, m.record_id, m.entity_id)::text, 0))
+            from {{ source("identity", "entity_map") }} as m
+            inner join {{ ref("entities") }} as e on m.entity_id = e.id
+            where m.source = 'directus' and m.table_name in ('venues', 'artists', 'events', 'brands')
+        )
+    ) as rules;
+    create temporary table mentions_scope on commit drop as
+    select content_id
+    from (
+        select id as content_id from {{ ref("content") }}
+        {% if is_incremental() %}union select content_id from {{ this }}{% endif %}
+    ) as articles
+    {% if not flags.FULL_REFRESH -%}
+    where not exists (
+        select from ops.seen where model = '{{ this.identifier }}' and rules = (select rules from mentions_read)
+    )
+    {%- endif %};
+    analyze mentions_scope
+{% endmacro %}
+
+{% macro remember_mentions() %}
+    insert into ops.seen (model, until, rules)
+    select '{{ this.identifier }}', now(), rules from mentions_read
+    on conflict (model) do update set until = excluded.until, rules = excluded.rules where seen.rules <> excluded.rules
 {% endmacro %}

@@ -66,7 +66,7 @@ where e.entity_type = 'venue' and not m.embedded and e.entity_id in (select enti
 order by m.source, m.table_name, m.record_id
 """)
 _FOLLOW = """
-update identity.event_times as t set entity_id = m.entity_id
+update identity.event_times as t set entity_id = m.entity_id, changed_at = now()
 from identity.entity_map as m
 inner join scope using (source, table_name, record_id)
 where (t.source, t.table_name, t.record_id) = (m.source, m.table_name, m.record_id) and t.entity_id <> m.entity_id
@@ -135,7 +135,10 @@ def write_times(
     placed = memory.select(connection, "entity_map", dict.fromkeys((*REF, "entity_id"), pl.String), where)
     rows = times.join(placed, on=list(REF))
     written = tables.sync(
-        connection, "identity.event_times", REF, rows.select(*TIMES, "entity_id"), delete=True, within=within
+        *(connection, "identity.event_times", REF, rows.select(*TIMES, "entity_id")),
+        delete=True,
+        within=within,
+        touch=["changed_at"],
     )
     followed = connection.execute(_FOLLOW).rowcount
     return tables.Counts(written.inserted, written.updated + followed, written.deleted)

@@ -132,7 +132,8 @@ alter table identity.aliases alter column alias_of drop not null,
 -- `reused_from`: given up by that record and taken by another, differently named: it links nothing until someone looks.
 alter table identity.identifiers add column if not exists name_key text, add column if not exists reused_from text;
 alter table identity.event_times add column if not exists marker text, add column if not exists name_hash text,
-    add column if not exists series text, add column if not exists venue_ref text;
+    add column if not exists series text, add column if not exists venue_ref text,
+    add column if not exists changed_at timestamptz not null default now();
 create index if not exists event_times_venue_ref on identity.event_times (venue_ref);
 alter table identity.entity_map add column if not exists attached boolean not null default false;
 create index if not exists identifiers_reused_from on identity.identifiers (reused_from)

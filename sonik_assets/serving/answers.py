@@ -85,7 +85,7 @@ def answer(
     """
     started = time.perf_counter()
     asking = _Asking(asked, policy(asked.kind), cache(encode), make)
-    answered = _answered(settings, asking) if cached else asking.made()
+    answered = _answered(settings, asking) if cached else asking.made(None)
     if (told := _TOLD.get()) is not None:
         told[answered.how] += 1
     else:
@@ -141,8 +141,7 @@ class _Asking:
     def vector(self) -> "Vectors | None":
         return self.encode() if self.policy.by_meaning else None
 
-    def made(self) -> Answered:
-        vector = self.vector()
+    def made(self, vector: "Vectors | None") -> Answered:
         started = time.perf_counter()
         made = self.make(vector)
         self.made_ms = (time.perf_counter() - started) * 1000
@@ -199,9 +198,10 @@ def _similar(kept: "Shelf", asking: _Asking) -> Answered | None:
 def _make(kept: "Shelf", asking: _Asking) -> Answered:
     # Before anything is read: what is dropped from here on may be what the answer is made from.
     epoch = kept.ask(lambda held: held.entries.epoch())
-    answered = asking.made()
+    vector = asking.vector()
+    answered = asking.made(vector)
     if epoch:
-        vector, took = asking.vector(), asking.made_ms or 0.0
+        took = asking.made_ms or 0.0
         kept.ask(
             lambda held: held.keep(
                 *(asking.asked, asking.same, answered.value, asking.cites), epoch=epoch, vector=vector, made_ms=took

@@ -28,7 +28,7 @@ NEAREST = 30
 """Rows by meaning, a table."""
 SURE = 4
 """The first rows of each table, which are candidates wherever a ranking over all tables would place them."""
-MOST = 100
+MOST = 80
 """Candidates that are ranked anew."""
 WORDS = {
     "entities": ("text", "text_folded"),

@@ -14,7 +14,7 @@ from sonik_assets.serving.candidates import Place, Sought, both, candidates
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.reranking import rerank
 from sonik_assets.serving.scope import Scope
-from sonik_assets.serving.vector_tables import comparable, open_tables, together
+from sonik_assets.serving.vector_tables import begin_to_open, comparable, open_tables, together
 from sonik_assets.serving.wording import read
 
 if TYPE_CHECKING:
@@ -84,7 +84,10 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     """Search all tables; return the rows that the scope sees, with their whole texts, `document_id` and `score`."""
     from resources.encoders import encoder
 
-    tables = open_tables(settings)
+    opening = begin_to_open(settings)
+    if vector is None:
+        vector = encoded(settings, question)  # meanwhile
+    tables = open_tables(settings, opening)
     held = {name: opened.holding for name, opened in tables.items()}
     model = encoder(settings).model_id
     places = {
@@ -96,8 +99,6 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
         )
         for name, reach in search_scope.reach(settings, scope, held).items()
     }
-    if vector is None and any(place.comparable for place in places.values()):
-        vector = encoded(settings, question)
     # Of no other tables than the scope's: that a city is known would tell of what may not be seen.
     wording = read(question.text, together(place.holds for place in places.values()))
     found = candidates(places, Sought(question.text, wording, vector)) if places else []

@@ -23,6 +23,8 @@ from sonik_assets.serving.wording import Vocabulary
 from sonik_assets.vectors.documents import TABLES
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import pyarrow as pa
     from lancedb import AsyncConnection, AsyncTable
 
@@ -49,7 +51,11 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def wait_for[T](told: Coroutine[Any, Any, T]) -> T:
     """Return what is told by what these tables are asked; any thread may wait."""
-    return asyncio.run_coroutine_threadsafe(told, _loop()).result()
+    return _begin(told).result()
+
+
+def _begin[T](told: Coroutine[Any, Any, T]) -> "Future[T]":
+    return asyncio.run_coroutine_threadsafe(told, _loop())
 
 
 @dataclass(frozen=True)
@@ -72,19 +78,26 @@ class Opened:
 type _Version = tuple[int, frozenset[str | None]]
 """The number, and the ids of the indexes: a table that is made anew counts from one again, with indexes of its own."""
 
+type _Opening = "Future[dict[str, tuple[AsyncTable, _Version]]]"
+
 _DATABASES: dict[str, "AsyncConnection"] = {}
 """One connection a place: what was read of indexes is kept with it."""
 _READ: dict[tuple[str, str], tuple[_Version, Holding]] = {}
 """By place and name of a table: its version and what it holds, of the version last seen."""
 
 
-def open_tables(settings: "Settings") -> dict[str, Opened]:
+def begin_to_open(settings: "Settings") -> _Opening:
+    """Begin to open the vector tables, for `open_tables`; returns at once."""
+    return _begin(_opened(settings.lancedb_uri))
+
+
+def open_tables(settings: "Settings", opening: _Opening | None = None) -> dict[str, Opened]:
     """Return the vector tables that exist, each as it is now; raises TerminalError when there is none.
 
     A table is read for what it holds when its version is another than last time.
     """
     uri = settings.lancedb_uri
-    tables = wait_for(_opened(uri))
+    tables = (opening or begin_to_open(settings)).result()
     if not tables:
         raise TerminalError(f"LanceDB at {uri} holds no tables yet: run `sonik run` first")
     for name, (table, version) in tables.items():

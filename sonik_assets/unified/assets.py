@@ -16,7 +16,7 @@ from resources.dagster import Stores
 from sonik_assets.automation import follow, follow_hourly, version
 from sonik_assets.unified import claim_files
 from sonik_assets.unified.claims import expire_old
-from sonik_assets.unified.dbt import EXECUTABLE, PROJECT, keep_parse, manifest, point_at
+from sonik_assets.unified.dbt import BUILD, EXECUTABLE, PROJECT, keep_parse, manifest, point_at
 from sonik_assets.unified.telling import told
 
 ANALYSIS = "analysis"
@@ -54,8 +54,7 @@ def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
         home = stores.settings().home
         point_at(stores.endpoints().postgres, home)
-        # Unit tests are of the rules, not of the data: `dbt test` runs them, not every build.
-        invocation = dbt.cli(["build", "--exclude-resource-type", "unit_test"], context=context)
+        invocation = dbt.cli([*BUILD], context=context)
         with stores.postgres() as connection:
             yield from told(context, invocation, invocation.stream(), connection)
         keep_parse(invocation.target_path, home)  # a failed build keeps its files: its log says why

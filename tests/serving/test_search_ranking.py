@@ -71,7 +71,8 @@ def test_any_text_can_be_read(text: str, cities: set[str]) -> None:
     assert set(found.names) <= set(found.words)
 
 
-@given(st.text())
+# Of the characters that both have: Polars knows letters of a later Unicode than Python.
+@given(st.text(st.characters(exclude_categories=["Cn", "Cs"])))
 def test_words_are_the_same_where_rows_are_written_and_where_they_are_asked_for(text: str) -> None:
     (written,) = pl.select(words(folded(pl.lit(text)))).to_series()
     assert written == " ".join(words_of(text))

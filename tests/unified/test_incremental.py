@@ -57,6 +57,8 @@ def test_only_what_changed_is_written(built: Built) -> None:
         built.run()
         assert changes(built) > 0
     assert built.one("select count(*) from unified.entities where name = 'Sala Renombrada'") == 1
+    # an event's city is its venue's
+    assert {"Callao", "Chorrillos"} <= set(built.column("select city from unified.events"))
 
     before, catalog = built.tuples(), built.column(_CATALOG)
     built.run("--full-refresh")
@@ -68,7 +70,7 @@ def test_only_what_changed_is_written(built: Built) -> None:
 def _change_at_random(built: Built, dice: random.Random) -> None:
     """Rename, delete, revive, relink, move, merge, split and edit."""
     later = NOW + timedelta(days=1)
-    built.write("directus/venues/v1", later, name="Sala Renombrada")
+    built.write("directus/venues/v1", later, name="Sala Renombrada", city="Callao")
     built.delete("directus/venues/v2")
     built.delete("directus/venues/v2")
     built.write("directus/venues/v2", later, name="Sala Viva")
@@ -107,6 +109,7 @@ def _change_at_random(built: Built, dice: random.Random) -> None:
     else:
         decisions.split(built.connection, one, ["directus/brands/plain1"], "test")
     edits.edit(built.connection, built.entity("directus/venues/v0"), {"description": "La mejor"}, "u0", "claimant")
+    edits.edit(built.connection, built.entity("directus/venues/v0"), {"city": "Chorrillos"}, "test")
     edits.edit(built.connection, built.entity("directus/artists/a2"), {"name": "Editada", "bio": "Corta"}, "test")
     edits.edit(built.connection, built.entity("directus/events/e5"), {"price_min": 1, "genres": ["Salsa"]}, "test")
 

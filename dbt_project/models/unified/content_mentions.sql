@@ -1,15 +1,22 @@
-{{ config(unique_key=["content_id", "entity_id"], indexes=[{"columns": ["entity_id"]}]) }}
+{{ config(
+    unique_key=["content_id", "entity_id"],
+    indexes=[{"columns": ["entity_id"]}],
+    meta={"scope": "mentions_scope", "scope_key": "content_id"},
+    pre_hook="{{ find_changed_mentions() }}",
+    post_hook="{{ remember_mentions() }}",
+) }}
 {#
     Which entities an article mentions: by the id of a record in its text or address, or by name. Names are compared as
     words without accents; of two that begin at one word the longer counts. A name of one word must be the whole name of
     something in the article's city. A name that several of a kind have is of the one in the article's city, or nobody's:
-    a wrong link is worse than none.
+    a wrong link is worse than none. Every article is read, or none where no article, name or id is another than before.
 #}
 with articles as (
     select
         id, {{ words("city") }} as city, {{ words("concat_ws(' . ', title, body)") }} as told,
         concat_ws(' ', url, body) as written
     from {{ ref('content') }}
+    {% if is_incremental() %}where id in (select content_id from mentions_scope){% endif %}
 ),
 
 spoken as (
@@ -40,7 +47,9 @@ names as (
     select
         e.id as entity_id, e.entity_type, {{ words("e.name") }} as name, {{ words("e.metadata ->> 'city'") }} as city
     from {{ ref('entities') }} as e
-    where e.entity_type in ('venue', 'artist', 'organization', 'brand') and length({{ words("e.name") }}) > 3
+    where
+        e.entity_type in ('venue', 'artist', 'organization', 'brand') and length({{ words("e.name") }}) > 3
+        and exists (select from articles)
 ),
 
 found as (

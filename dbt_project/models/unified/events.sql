@@ -1,7 +1,9 @@
 {{ config(
     unique_key="id",
-    meta={"guard_empty": true},
+    meta={"guard_empty": true, "scope": "events_scope"},
     indexes=[{"columns": ["venue_id", "local_date"]}, {"columns": ["organizer_id"]}],
+    pre_hook="{{ find_changed_events() }}",
+    post_hook="{{ remember_events() }}",
 ) }}
 {#
     One row an event, merged from every record that describes it. What a record says of one attribute survives as in
@@ -15,6 +17,7 @@ with survived as (
         'name', 'description', 'ticket_url', 'currency', 'status', 'event_key', 'starts_at', 'local_date', 'ends_at',
         'venue', 'organizer', 'genres', 'price_min', 'price_max', 'city'
     )
+    {% if is_incremental() %}and entity_id in (select id from events_scope){% endif %}
     order by entity_id, attribute, {{ survival_order() }}
 ),
 
@@ -31,6 +34,7 @@ merged as (
 
 records as materialized (
     select * from {{ ref('event_records') }}
+    {% if is_incremental() %}where entity_id in (select id from events_scope){% endif %}
 ),
 
 priced as (
@@ -97,3 +101,4 @@ left join genres as g on e.id = g.entity_id
 left join {{ ref('entities') }} as venue on m.venue = venue.id::text
 left join {{ ref('entities') }} as organizer on m.organizer = organizer.id::text
 where e.entity_type = 'event'
+    {% if is_incremental() %}and e.id in (select id from events_scope){% endif %}
