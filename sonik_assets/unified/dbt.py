@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -17,6 +18,7 @@ BUILD = ("build", "--exclude-resource-type", "unit_test", "--no-write-json")
 """A run's build. Unit tests are of the rules, not of the data: `dbt test` runs them. The manifest, which dbt would
 write twice (1.3 s), is there already (`manifest`)."""
 MANIFEST = PROJECT / "target" / "manifest.json"
+PARTIAL = MANIFEST.with_name("partial_parse.msgpack")
 _SOURCES = ("dbt_project.yml", "profiles.yml", "macros", "materializations", "models", "tests")
 
 
@@ -28,13 +30,21 @@ def manifest() -> Path:
 
 
 def parse() -> None:
-    """Parse the project, which needs no server; TerminalError where dbt cannot."""
+    """Parse the project, which needs no server; TerminalError where dbt cannot.
+
+    Several processes may do so at once, or read: the manifest is put in place whole.
+    """
     command = [EXECUTABLE, "--quiet", "parse", "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-    environment = {**os.environ, "DBT_TARGET_PATH": str(MANIFEST.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)  # noqa: S603
-    if done.returncode:
-        raise TerminalError(f"dbt cannot parse {PROJECT}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    MANIFEST.touch()  # dbt leaves an unchanged one alone
+    MANIFEST.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="parse-", dir=MANIFEST.parent) as target:
+        if PARTIAL.exists():
+            shutil.copy2(PARTIAL, target)  # what did not change is not parsed again
+        environment = {**os.environ, "DBT_TARGET_PATH": target}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)  # noqa: S603
+        if done.returncode:
+            raise TerminalError(f"dbt cannot parse {PROJECT}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        for path in (PARTIAL, MANIFEST):
+            Path(target, path.name).replace(path)
 
 
 def variables(postgres_url: str, home: Path) -> dict[str, str]:
@@ -68,9 +78,9 @@ def keep_parse(target: Path, home: Path) -> None:
 
     dbt parses again for every other server, so this is kept by home and not in the project.
     """
-    parsed = target / "partial_parse.msgpack"
+    parsed = target / PARTIAL.name
     if parsed.exists():
-        parsed.replace(home / "dbt" / parsed.name)
+        parsed.replace(home / "dbt" / PARTIAL.name)
     shutil.rmtree(target, ignore_errors=True)
 
 
