@@ -64,8 +64,8 @@
 {% endmacro %}
 
 {#
-    `entities_scope` (id): entities of records that changed or went elsewhere, that were edited, or that are not as
-    identity has them, as where a record is gone.
+    `entities_scope` (id, elsewhere): entities of records that changed, that were edited, or (`elsewhere`) of records that
+    went elsewhere, or that are not as identity has them, as where a record is gone.
 #}
 {% macro find_changed_entities() %}
     create temporary table entities_period on commit drop as
@@ -79,61 +79,99 @@
             {{ "union all" if not loop.last }}
         {% endfor %}
     )
-    select m.entity_id as id
-    from changed as c
-    inner join {{ ref("source_records") }} as r on c.record = r.record
-    inner join {{ source("identity", "entity_map") }} as m
-        on r.source = m.source and r.table_name = m.table_name and r.record_id = m.record_id
-    union
-    select entity_id from {{ source("identity", "entity_map") }}
-    where linked_at >= (select since from entities_period)
-    union
-    select unnest(array[old_id, new_id]) from {{ source("identity", "moves") }}
-    where at >= (select since from entities_period)
-    union
-    select m.entity_id
-    from {{ source("ops", "edits") }} as e
-    inner join {{ source("identity", "entity_map") }} as m
-        on split_part(e.entity_ref, '/', 1) = m.source and split_part(e.entity_ref, '/', 2) = m.table_name
-            and regexp_replace(e.entity_ref, '^[^/]*/[^/]*/', '') = m.record_id
-    where e.at >= (select since from entities_period)
-    {% if is_incremental() %}
-    union
-    select coalesce(i.entity_id, e.id)
-    from {{ source("identity", "entities") }} as i
-    full join {{ this }} as e on i.entity_id = e.id
-    where (i.entity_type, i.canonical_scheme, i.canonical_id, i.first_seen_at)
-        is distinct from (e.entity_type, e.canonical_scheme, e.canonical_id, e.first_seen_at)
-    union
-    -- A mention that stands for nothing any more leaves no trace in the map.
-    select e.id
-    from {{ this }} as e
-    inner join (
-        select m.entity_id, count(*) as records
-        from {{ source("identity", "entity_map") }} as m
-        inner join {{ ref("source_records") }} as r
-            on m.source = r.source and m.table_name = r.table_name and m.record_id = r.record_id
-        group by m.entity_id
-    ) as n on e.id = n.entity_id
-    where (e.metadata ->> 'records')::bigint <> n.records
-    {% endif %};
+    select id, bool_or(elsewhere) as elsewhere
+    from (
+        select m.entity_id as id, false as elsewhere
+        from changed as c
+        inner join {{ ref("source_records") }} as r on c.record = r.record
+        inner join {{ source("identity", "entity_map") }} as m
+            on r.source = m.source and r.table_name = m.table_name and r.record_id = m.record_id
+        union all
+        -- Events of the CMS name its venues: one that is gone, or back, takes them along.
+        select m.entity_id, true
+        from {{ source("raw_directus", "venues") }} as v
+        inner join {{ source("identity", "entity_map") }} as m
+            on m.source = 'directus' and m.table_name = 'venues' and v.record_id = m.record_id
+        where v.changed_at >= (select since from entities_period)
+        union all
+        select entity_id, true from {{ source("identity", "entity_map") }}
+        where linked_at >= (select since from entities_period)
+        union all
+        select unnest(array[old_id, new_id]), true from {{ source("identity", "moves") }}
+        where at >= (select since from entities_period)
+        union all
+        select m.entity_id, false
+        from {{ source("ops", "edits") }} as e
+        inner join {{ source("identity", "entity_map") }} as m
+            on split_part(e.entity_ref, '/', 1) = m.source and split_part(e.entity_ref, '/', 2) = m.table_name
+                and regexp_replace(e.entity_ref, '^[^/]*/[^/]*/', '') = m.record_id
+        where e.at >= (select since from entities_period)
+        {% if is_incremental() %}
+        union all
+        select coalesce(i.entity_id, e.id), true
+        from {{ source("identity", "entities") }} as i
+        full join {{ this }} as e on i.entity_id = e.id
+        where (i.entity_type, i.canonical_scheme, i.canonical_id, i.first_seen_at)
+            is distinct from (e.entity_type, e.canonical_scheme, e.canonical_id, e.first_seen_at)
+        union all
+        -- A mention that stands for nothing any more leaves no trace in the map.
+        select e.id, true
+        from {{ this }} as e
+        inner join (
+            select m.entity_id, count(*) as records
+            from {{ source("identity", "entity_map") }} as m
+            inner join {{ ref("source_records") }} as r
+                on m.source = r.source and m.table_name = r.table_name and m.record_id = r.record_id
+            group by m.entity_id
+        ) as n on e.id = n.entity_id
+        where (e.metadata ->> 'records')::bigint <> n.records
+        {% endif %}
+    ) as each
+    group by id;
     create unique index on entities_scope (id);
-    analyze entities_scope
+    analyze entities_scope;
+    {{ by_keys_if_few("entities_scope") }}
 {% endmacro %}
 
 {% macro remember_entities() %}
     {{ remember(this.identifier, "(select until from entities_period)") }};
-    insert into ops.touched select id from entities_scope on conflict do nothing
+    insert into ops.touched as t select id, elsewhere from entities_scope
+    on conflict (id) do update set elsewhere = true where excluded.elsewhere and not t.elsewhere
 {% endmacro %}
 
 {#
-    `events_scope` (id): events that unified.entities has looked at since this model did, and those at a venue or of an
-    organizer of which that holds; whose time is another; that come or go. Other ids do no harm.
+    The rows of a view whose entity is in the scope. The planner does not carry `in` into a view of several parts: of few
+    entities each is looked up, of many the whole is made and filtered; all of it where there is no table yet.
+#}
+{% macro of_scope(view, scope) -%}
+    {%- if not is_incremental() -%} {{ view }}
+    {%- else -%}
+    (
+        select told.*
+        from {{ scope }} as s
+        cross join lateral (select * from {{ view }} as v where v.entity_id = s.id offset 0) as told
+        where {{ few(scope) }}
+        union all
+        select * from {{ view }} where entity_id in (select id from {{ scope }}) and not {{ few(scope) }}
+    )
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro few(scope) %}(select count(*) < 2000 from {{ scope }}){% endmacro %}
+
+{# After `in_sets`: few entities are found by their keys. #}
+{% macro by_keys_if_few(scope) %}
+    select set_config('enable_nestloop', case when {{ few(scope) }} then 'on' else 'off' end, true)
+{% endmacro %}
+
+{#
+    `events_scope` (id): events that unified.entities has looked at since this model did; those whose venue or organizer may
+    be another, or whose venue's city is; whose time is another; that come or go. Other ids do no harm.
 #}
 {% macro find_changed_events() %}
     create temporary table events_period on commit drop as
     select {{ since(this.identifier) }} as since, ops.horizon() as until;
-    create temporary table events_touched on commit drop as select id from ops.touched;
+    create temporary table events_touched on commit drop as select id, elsewhere from ops.touched;
     create temporary table events_scope on commit drop as
     select id from events_touched
     union
@@ -144,11 +182,17 @@
     from {{ source("identity", "event_times") }} as t
     inner join {{ source("identity", "entity_map") }} as m
         on t.venue_ref = concat_ws('/', m.source, m.table_name, m.record_id)
-    where m.entity_type = 'venue' and m.entity_id in (select id from events_touched)
+    where m.entity_type = 'venue' and m.entity_id in (select id from events_touched where elsewhere)
     {% if is_incremental() %}
     union
     select id from {{ this }}
-    where venue_id in (select id from events_touched) or organizer_id in (select id from events_touched)
+    where venue_id in (select id from events_touched where elsewhere)
+        or organizer_id in (select id from events_touched where elsewhere)
+    union
+    select there.id
+    from {{ this }} as there
+    inner join {{ ref("entities") }} as venue on there.venue_id = venue.id
+    where venue.id in (select id from events_touched) and there.city is distinct from venue.metadata ->> 'city'
     union
     select coalesce(e.id, there.id)
     from (select id from {{ ref("entities") }} where entity_type = 'event') as e
@@ -156,7 +200,8 @@
     where e.id is null or there.id is null or (select since from events_period) = '-infinity'
     {% endif %};
     create unique index on events_scope (id);
-    analyze events_scope
+    analyze events_scope;
+    {{ by_keys_if_few("events_scope") }}
 {% endmacro %}
 
 {% macro remember_events() %}

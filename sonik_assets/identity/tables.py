@@ -135,6 +135,7 @@ alter table identity.event_times add column if not exists marker text, add colum
     add column if not exists series text, add column if not exists venue_ref text,
     add column if not exists changed_at timestamptz not null default now();
 create index if not exists event_times_venue_ref on identity.event_times (venue_ref);
+create index if not exists event_times_entity_id on identity.event_times (entity_id);
 alter table identity.entity_map add column if not exists attached boolean not null default false;
 create index if not exists identifiers_reused_from on identity.identifiers (reused_from)
     where reused_from is not null;

@@ -20,10 +20,10 @@ with survived as (
             'source', case trust when 0 then 'edit' else source end,
             'record', concat_ws('/', source, table_name, record_id), 'at', updated_at
         ) as provenance
-    from {{ ref('told_attributes') }}
-    where entity_id in (select id from entities_scope)
+    from {{ of_scope(ref("told_attributes"), "entities_scope") }} as told
+    where
         -- Which entity a venue is, and the key made of it, can change without any record of the event.
-        and not (entity_type = 'event' and attribute in ('venue', 'organizer', 'event_key'))
+        not (entity_type = 'event' and attribute in ('venue', 'organizer', 'event_key'))
     order by entity_id, attribute, {{ survival_order() }}
 ),
 

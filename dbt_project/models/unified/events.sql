@@ -12,12 +12,11 @@
 #}
 with survived as (
     select distinct on (entity_id, attribute) entity_id, attribute, value #>> '{}' as value
-    from {{ ref('told_attributes') }}
+    from {{ of_scope(ref("told_attributes"), "events_scope") }} as told
     where entity_type = 'event' and attribute in (
         'name', 'description', 'ticket_url', 'currency', 'status', 'event_key', 'starts_at', 'local_date', 'ends_at',
         'venue', 'organizer', 'genres', 'price_min', 'price_max', 'city'
     )
-    {% if is_incremental() %}and entity_id in (select id from events_scope){% endif %}
     order by entity_id, attribute, {{ survival_order() }}
 ),
 
@@ -33,8 +32,7 @@ merged as (
 ),
 
 records as materialized (
-    select * from {{ ref('event_records') }}
-    {% if is_incremental() %}where entity_id in (select id from events_scope){% endif %}
+    select * from {{ of_scope(ref("event_records"), "events_scope") }} as described
 ),
 
 priced as (

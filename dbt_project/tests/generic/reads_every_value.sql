@@ -9,11 +9,12 @@
     from {{ model }} as typed
     inner join {{ of }} as raw on typed.record_id = raw.record_id
     cross join lateral (
-        values
         {% for column, path in fields.items() -%}
-            ('{{ column }}', typed.{{ column }}::text, btrim(raw.payload #>> '{ {{- path -}} }'))
-            {{- "," if not loop.last }}
+            -- reading it is dear: only where something is told
+            select '{{ column }}' as field, told.value as told
+            from (select btrim(raw.payload #>> '{ {{- path -}} }')) as told (value)
+            where told.value not in ('', '[]', '{}') and coalesce(typed.{{ column }}::text, '{}') = '{}'
+            {{- " union all" if not loop.last }}
         {% endfor -%}
-    ) as value (field, read, told)
-    where coalesce(value.read, '{}') = '{}' and value.told not in ('', '[]', '{}')
+    ) as value
 {% endtest %}
