@@ -11,11 +11,17 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A hash of what the model does: its own text, and the views that it reads as they are in the database. #}
+{#
+    A hash of what the model does: its own text, and the views that it reads as they are in the database; for those that are
+    made of source records, also by what these were read.
+#}
 {% macro rules() -%}
     (
         select md5(concat('{{ local_md5(model.raw_code ~ survival_order() ~ attributed_link("page")) }}', string_agg(
             pg_get_viewdef(to_regclass(v.name)), '' order by v.name
+        ), (
+            select s.rules from ops.seen as s
+            where s.model = 'source_records' and '{{ model.name }}' in ('entities', 'events')
         )))
         from unnest(array[{% for name in views_behind(model) %}'{{ name }}'{{ ", " if not loop.last }}{% endfor %}]::text[]) as v (name)
     )
@@ -68,8 +74,11 @@
     went elsewhere, or that are not as identity has them, as where a record is gone.
 #}
 {% macro find_changed_entities() %}
+    -- What came since the source records were read comes with them in the next run.
     create temporary table entities_period on commit drop as
-    select {{ since(this.identifier) }} as since, ops.horizon() as until;
+    select
+        {{ since(this.identifier) }} as since,
+        least(ops.horizon(), (select until from ops.seen where model = 'source_records')) as until;
     create temporary table entities_scope on commit drop as
     with changed as (
         {% for source_name, table in mentioning() -%}
@@ -117,14 +126,14 @@
         -- A mention that stands for nothing any more leaves no trace in the map.
         select e.id, true
         from {{ this }} as e
-        inner join (
+        left join (
             select m.entity_id, count(*) as records
             from {{ source("identity", "entity_map") }} as m
             inner join {{ ref("source_records") }} as r
                 on m.source = r.source and m.table_name = r.table_name and m.record_id = r.record_id
             group by m.entity_id
         ) as n on e.id = n.entity_id
-        where (e.metadata ->> 'records')::bigint <> n.records
+        where (e.metadata ->> 'records')::bigint <> coalesce(n.records, 0)
         {% endif %}
     ) as each
     group by id;
@@ -183,6 +192,12 @@
     inner join {{ source("identity", "entity_map") }} as m
         on t.venue_ref = concat_ws('/', m.source, m.table_name, m.record_id)
     where m.entity_type = 'venue' and m.entity_id in (select id from events_touched where elsewhere)
+    union
+    select t.entity_id
+    from {{ source("identity", "event_times") }} as t
+    inner join {{ source("identity", "entity_map") }} as m
+        on t.source = m.source and t.table_name || '.organizer' = m.table_name and t.record_id = m.record_id
+    where m.entity_id in (select id from events_touched where elsewhere)
     {% if is_incremental() %}
     union
     select id from {{ this }}

@@ -6,6 +6,7 @@ What is searchable is decided in `vectors.documents`, where candidates come from
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from sonik_assets.serving.candidates import Place, Sought, both, candidates
 from sonik_assets.serving.question import Question
 from sonik_assets.serving.reranking import rerank
 from sonik_assets.serving.scope import Scope
-from sonik_assets.serving.vector_tables import begin_to_open, comparable, open_tables, together
+from sonik_assets.serving.vector_tables import comparable, open_tables, together
 from sonik_assets.serving.wording import read
 
 if TYPE_CHECKING:
@@ -22,8 +23,11 @@ if TYPE_CHECKING:
     from resources.settings import Settings
 
 SNIPPET = 200
-VERSION = 3
+VERSION = 4
 """Raised when the same data would give another answer, so that kept answers are left behind."""
+
+_ENCODING = ThreadPoolExecutor(2, "encoding")
+"""Where a question is encoded while the tables are opened."""
 
 Hits = list[dict[str, Any]]
 
@@ -84,12 +88,10 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
     """Search all tables; return the rows that the scope sees, with their whole texts, `document_id` and `score`."""
     from resources.encoders import encoder
 
-    opening = begin_to_open(settings)
-    if vector is None:
-        vector = encoded(settings, question)  # meanwhile
-    tables = open_tables(settings, opening)
-    held = {name: opened.holding for name, opened in tables.items()}
     model = encoder(settings).model_id
+    encoding = _ENCODING.submit(encoded, settings, question) if vector is None else None
+    tables = open_tables(settings)
+    held = {name: opened.holding for name, opened in tables.items()}
     places = {
         name: Place(
             tables[name].table,
@@ -99,6 +101,8 @@ def hits(settings: "Settings", scope: Scope, question: Question, vector: "Vector
         )
         for name, reach in search_scope.reach(settings, scope, held).items()
     }
+    if encoding and any(place.comparable for place in places.values()):
+        vector = encoding.result()
     # Of no other tables than the scope's: that a city is known would tell of what may not be seen.
     wording = read(question.text, together(place.holds for place in places.values()))
     found = candidates(places, Sought(question.text, wording, vector)) if places else []

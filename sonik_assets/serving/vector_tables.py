@@ -23,8 +23,6 @@ from sonik_assets.serving.wording import Vocabulary
 from sonik_assets.vectors.documents import TABLES
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     import pyarrow as pa
     from lancedb import AsyncConnection, AsyncTable
 
@@ -51,11 +49,7 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 def wait_for[T](told: Coroutine[Any, Any, T]) -> T:
     """Return what is told by what these tables are asked; any thread may wait."""
-    return _begin(told).result()
-
-
-def _begin[T](told: Coroutine[Any, Any, T]) -> "Future[T]":
-    return asyncio.run_coroutine_threadsafe(told, _loop())
+    return asyncio.run_coroutine_threadsafe(told, _loop()).result()
 
 
 @dataclass(frozen=True)
@@ -78,32 +72,28 @@ class Opened:
 type _Version = tuple[int, frozenset[str | None]]
 """The number, and the ids of the indexes: a table that is made anew counts from one again, with indexes of its own."""
 
-type _Opening = "Future[dict[str, tuple[AsyncTable, _Version]]]"
-
 _DATABASES: dict[str, "AsyncConnection"] = {}
 """One connection a place: what was read of indexes is kept with it."""
 _READ: dict[tuple[str, str], tuple[_Version, Holding]] = {}
 """By place and name of a table: its version and what it holds, of the version last seen."""
 
 
-def begin_to_open(settings: "Settings") -> _Opening:
-    """Begin to open the vector tables, for `open_tables`; returns at once."""
-    return _begin(_opened(settings.lancedb_uri))
-
-
-def open_tables(settings: "Settings", opening: _Opening | None = None) -> dict[str, Opened]:
+def open_tables(settings: "Settings") -> dict[str, Opened]:
     """Return the vector tables that exist, each as it is now; raises TerminalError when there is none.
 
     A table is read for what it holds when its version is another than last time.
     """
     uri = settings.lancedb_uri
-    tables = (opening or begin_to_open(settings)).result()
+    tables = wait_for(_opened(uri))
     if not tables:
         raise TerminalError(f"LanceDB at {uri} holds no tables yet: run `sonik run` first")
+    found = {}
     for name, (table, version) in tables.items():
-        if (uri, name) not in _READ or _READ[uri, name][0] != version:
-            _READ[uri, name] = version, _read(name, table)
-    return {name: Opened(table, _READ[uri, name][1]) for name, (table, _) in tables.items()}
+        held = _READ.get((uri, name))
+        if held is None or held[0] != version:
+            held = _READ[uri, name] = (version, _read(name, table))
+        found[name] = Opened(table, held[1])
+    return found
 
 
 async def _opened(uri: str) -> dict[str, tuple["AsyncTable", _Version]]:
@@ -173,6 +163,10 @@ def _datable(rows: "pa.Table") -> "pa.Table":
 def _read(name: str, table: "AsyncTable") -> Holding:
     columns = ["kind", "city_key", "local_date", "genre_keys", "model"]
     with told_of(name):
+        if "shown" not in wait_for(table.schema()).names:
+            raise TerminalError(
+                f"the vector table {name} is of an earlier version: run `sonik run`, which makes it anew"
+            )
         told = wait_for(table.query().select(columns).to_arrow())
     rows = pl.DataFrame(pl.from_arrow(_datable(told)))
     impersonal = rows.filter(pl.col("kind").ne_missing("person"))

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -39,10 +40,12 @@ def parse() -> None:
     with tempfile.TemporaryDirectory(prefix="parse-", dir=MANIFEST.parent) as target:
         if PARTIAL.exists():
             shutil.copy2(PARTIAL, target)  # what did not change is not parsed again
+        begun = time.time()
         environment = {**os.environ, "DBT_TARGET_PATH": target}
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=PROJECT, env=environment)  # noqa: S603
         if done.returncode:
             raise TerminalError(f"dbt cannot parse {PROJECT}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        os.utime(Path(target, MANIFEST.name), (begun, begun))  # what was edited meanwhile is newer
         for path in (PARTIAL, MANIFEST):
             Path(target, path.name).replace(path)
 

@@ -200,7 +200,8 @@ def shown() -> "pl.Expr":
     """
     import polars as pl
 
-    parts = pl.col("text_folded").str.replace_all(r"[.,;:]\s", "\n").str.split("\n").list.eval(words(pl.element()))
+    marked = pl.col("text_folded").str.replace_all("\n", " ").str.replace_all(r"[.,;:]\s", "\n").str.split("\n")
+    parts = marked.list.eval(words(pl.element())).list.eval(pl.element().filter(pl.element() != ""))
     plain = words(folded(pl.col("name")))
     return pl.struct(*SHOWN, plain.alias("name_words"), parts.alias("parts")).struct.json_encode()
 

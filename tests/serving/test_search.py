@@ -209,6 +209,14 @@ def test_rows_that_no_index_has_yet_are_found(furnished: Settings, tmp_path: Pat
     assert names(ask(place, "zarabanda", limit=1)) == ["Zarabanda"]
 
 
+def test_a_table_of_an_earlier_version_says_what_to_do(furnished: Settings, tmp_path: Path) -> None:
+    place = replace(furnished, lancedb_uri=str(tmp_path))
+    other_model(furnished, place, model=None)
+    lancedb.connect(place.lancedb_uri).open_table("events").drop_columns(["shown"])
+    with pytest.raises(TerminalError, match="events is of an earlier version: run `sonik run`"):
+        ask(place, "niceto")
+
+
 def test_half_a_character_finds_nothing_and_fails_nothing(furnished: Settings) -> None:
     for cached in (True, False):
         assert ask(furnished, "niceto \udcff", cached=cached)

@@ -60,6 +60,7 @@ def test_only_what_changed_is_written(built: Built) -> None:
     # an event's city is its venue's
     assert {"Callao", "Chorrillos"} <= set(built.column("select city from unified.events"))
 
+    _organizer_comes_later(built)
     before, catalog = built.tuples(), built.column(_CATALOG)
     built.run("--full-refresh")
     assert rewritten(built, before) == {}
@@ -112,6 +113,21 @@ def _change_at_random(built: Built, dice: random.Random) -> None:
     edits.edit(built.connection, built.entity("directus/venues/v0"), {"city": "Chorrillos"}, "test")
     edits.edit(built.connection, built.entity("directus/artists/a2"), {"name": "Editada", "bio": "Corta"}, "test")
     edits.edit(built.connection, built.entity("directus/events/e5"), {"price_min": 1, "genres": ["Salsa"]}, "test")
+
+
+def _organizer_comes_later(built: Built) -> None:
+    """An event names its organizer by name only, who becomes known in the next run."""
+    when = {"starts_at": "2026-11-27T22:00:00", "city": "Lima", "country": "PE"}
+    place = {"venue_name": "Sala Candela de la Luna", "organizer_name": "Casa Tardía"}
+    built.write("scraper/event_listings/l50", title="Noche Tardía", **when, **place)
+    built.resolve()
+    built.run()
+    organizer = "select organizer_id is not null from unified.events where name = 'Noche Tardía'"
+    assert built.one(organizer) is False
+    built.write("twenty/companies/c50", name="Casa Tardía", domainName={"primaryLinkUrl": "tardia.example"})
+    built.resolve()
+    built.run()
+    assert built.one(organizer) is True
 
 
 def _edit_shows(built: Built) -> bool:
