@@ -1,21 +1,26 @@
 {#
     What `unified.interactions` looks at in a run: raw records that changed since it last looked, and its own rows one of
-    whose keys has come to mean something else. Two temporary tables: `changed_keys` (kind, key) and
-    `interactions_scope` (id, record_id; record_id null: no need to read the record again).
+    whose keys has come to mean something else. Two temporary tables: `changed_keys` (what the key means now; id null:
+    nothing) and `interactions_scope` (id, record_id; record_id null: no need to read the record again). What the model
+    then joins is `ops.seen_keys`, in the same transaction.
 #}
 {% macro find_changed_engagement() %}
     -- Few records of many: each is found by its key.
     set local enable_nestloop = on;
     create temporary table interactions_until on commit drop as select ops.horizon() as until;
-    create temporary table known_keys on commit drop as select * from {{ ref('engagement_keys') }};
     create temporary table changed_keys on commit drop as
-    select distinct kind, key from (
-        (select * from known_keys except select * from ops.seen_keys)
-        union all
-        (select * from ops.seen_keys except select * from known_keys)
-    ) as each;
-    create index on known_keys (key, kind);
-    analyze known_keys, changed_keys;
+    select
+        coalesce(known.kind, seen.kind) as kind, coalesce(known.key, seen.key) as key,
+        known.id, coalesce(known.valid_from, seen.valid_from) as valid_from, known.valid_to
+    from {{ ref('engagement_keys') }} as known
+    full join ops.seen_keys as seen
+        on known.kind = seen.kind and known.key = seen.key and known.valid_from is not distinct from seen.valid_from
+    where (known.id, known.valid_to) is distinct from (seen.id, seen.valid_to);
+    analyze changed_keys;
+    delete from ops.seen_keys as seen using changed_keys as changed
+    where seen.kind = changed.kind and seen.key = changed.key and seen.valid_from is not distinct from changed.valid_from;
+    insert into ops.seen_keys select * from changed_keys where id is not null;
+    select ops.count_rows('ops.seen_keys');
     create temporary table interactions_scope on commit drop as
     select {{ row_id('mongo', 'engagement', 'record_id') }} as id, record_id
     from {{ source('raw_mongo', 'engagement') }}
@@ -55,8 +60,5 @@
 {% endmacro %}
 
 {% macro remember_engagement() %}
-    {{ remember(this.identifier, "(select until from interactions_until)") }};
-    delete from ops.seen_keys as s using changed_keys as c where s.kind = c.kind and s.key = c.key;
-    insert into ops.seen_keys
-    select k.* from known_keys as k inner join changed_keys as c on k.kind = c.kind and k.key = c.key
+    {{ remember(this.identifier, "(select until from interactions_until)") }}
 {% endmacro %}

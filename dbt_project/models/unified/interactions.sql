@@ -46,11 +46,11 @@ select
     t.campaign_key,
     t.referrer_key
 from told as t
-left join known_keys as person on person.kind = 'user' and t.user_key = person.key
-left join known_keys as visitor
+left join ops.seen_keys as person on person.kind = 'user' and t.user_key = person.key
+left join ops.seen_keys as visitor
     on visitor.kind = 'visitor' and t.anonymous_id = visitor.key
         and t.at >= coalesce(visitor.valid_from, '-infinity') and t.at < coalesce(visitor.valid_to, 'infinity')
-left join known_keys as event on event.kind = 'event' and t.event_key = event.key
-left join known_keys as content on content.kind = 'content' and t.content_key = content.key
-left join known_keys as campaign on campaign.kind = 'campaign' and t.campaign_key = campaign.key
-left join known_keys as referrer on referrer.kind = 'referrer' and t.referrer_key = referrer.key
+left join ops.seen_keys as event on event.kind = 'event' and t.event_key = event.key
+left join ops.seen_keys as content on content.kind = 'content' and t.content_key = content.key
+left join ops.seen_keys as campaign on campaign.kind = 'campaign' and t.campaign_key = campaign.key
+left join ops.seen_keys as referrer on referrer.kind = 'referrer' and t.referrer_key = referrer.key

@@ -1,0 +1,19 @@
+"""Ids made of names (docs/adr/0007): the database and Python make the same, whatever the name."""
+
+import hashlib
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.claims import Claimed
+
+_TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=1, max_size=50)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(names=_TEXTS)
+def test_an_id_is_sha256_of_the_name_with_version_5(claimed: Claimed, names: list[str]) -> None:
+    made = claimed.connection.execute("select ops.name_uuid(name) from unnest(%s::text[]) as name", [names]).fetchall()
+    expected = [UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=5) for name in names]
+    assert [each[0] for each in made] == expected
