@@ -3,6 +3,7 @@
 About 100,000 source records at scale 1 and a million at 10, most of them what visitors did.
 """
 
+import json
 import os
 import random
 import subprocess
@@ -83,15 +84,22 @@ def _builds(settings: Settings, world: World) -> Iterator[Metric]:
 
 
 def _build(settings: Settings, world: World, *more: str) -> float:
-    """Return the seconds of one `dbt build` from the staging views to the marts, tests included."""
-    from sonik_assets.unified import dbt
+    """Return the seconds of one `dbt build` from the staging views to the marts, tests included.
 
-    with patch.dict(os.environ):
+    As in a run of the platform, views that stand are left alone.
+    """
+    from sonik_assets.unified import dbt, views
+
+    with patch.dict(os.environ), psycopg.connect(world.postgres, autocommit=True) as connection:
         dbt.point_at(world.postgres, settings.home)
         where = ["--project-dir", str(dbt.PROJECT), "--profiles-dir", str(dbt.PROJECT)]
+        all_views = views.views_of(json.loads(dbt.manifest().read_bytes()))
         started = time.perf_counter()
-        command = [dbt.EXECUTABLE, "--quiet", *dbt.BUILD, *where, *more]
+        project = dbt.fingerprint()
+        alone = views.leave_alone(views.standing(connection, all_views, project))
+        command = [dbt.EXECUTABLE, "--quiet", *dbt.BUILD, *where, *alone, *more]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        views.remember(connection, all_views, project)
         seconds = time.perf_counter() - started
     if done.returncode:
         raise RuntimeError(f"dbt build failed: {done.stdout[-3000:]}{done.stderr[-1000:]}")

@@ -50,17 +50,6 @@
     {%- endif -%}
 {% endmacro %}
 
-{# The next model joins this one at once, long before autovacuum would count its rows. A share that changes nothing of
-   the plans is left alone. #}
-{% macro count_rows() -%}
-    {% if model.config.materialized == "incremental" %}select ops.count_rows('{{ this }}'){% endif %}
-{%- endmacro %}
-
-{# Carried by the change feed: every table of unified. #}
-{% macro publish() -%}
-    {% if model.config.materialized == "incremental" %}select ops.publish('{{ this }}'){% endif %}
-{%- endmacro %}
-
 {# Whole tables are joined: a planner that cannot count what is inside of payloads must not take them for a few rows. #}
 {% macro in_sets() -%}
     {% if model.config.materialized == "incremental" %}set local enable_nestloop = off; set local work_mem = '64MB'{% endif %}

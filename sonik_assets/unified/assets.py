@@ -5,6 +5,7 @@ Analyses read whole histories, and nobody acts on them within minutes: they are 
 `ops/claims` and `ops/edits` are here too: the logs that claim states are read from, and corrections by people.
 """
 
+import json
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,8 +17,9 @@ from resources.dagster import Stores
 from sonik_assets.automation import follow, follow_hourly, version
 from sonik_assets.unified import claim_files
 from sonik_assets.unified.claims import expire_old
-from sonik_assets.unified.dbt import BUILD, EXECUTABLE, PROJECT, keep_parse, manifest, point_at
-from sonik_assets.unified.telling import told
+from sonik_assets.unified.dbt import BUILD, EXECUTABLE, PROJECT, fingerprint, keep_parse, manifest, point_at
+from sonik_assets.unified.telling import told, told_before
+from sonik_assets.unified.views import leave_alone, remember, standing, views_of
 
 ANALYSIS = "analysis"
 """The folder of marts that are made once an hour."""
@@ -40,7 +42,8 @@ class Translator(DagsterDbtTranslator):
 
 
 def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
-    """Return the assets of one folder of models, run by one `dbt build`."""
+    """Return the assets of one folder of models, run by one `dbt build` that leaves alone the views that stand."""
+    all_views = set(views_of(json.loads(manifest().read_bytes())))
 
     @dbt_assets(
         name=f"dbt_{name}",
@@ -54,9 +57,19 @@ def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
     def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
         home = stores.settings().home
         point_at(stores.endpoints().postgres, home)
-        invocation = dbt.cli([*BUILD], context=context)
         with stores.postgres() as connection:
-            yield from told(context, invocation, invocation.stream(), connection)
+            connection.autocommit = True  # each look sees what dbt has just committed
+            project = fingerprint()
+            views = {view: key for key in context.selected_asset_keys if (view := ".".join(key.path)) in all_views}
+            alone = told_before(context, [views[view] for view in standing(connection, views, project)])
+            tests = [check.name for check in context.selected_asset_check_keys]
+            if len(alone) == len(context.selected_asset_keys) and not tests:
+                yield from told(context, None, (), connection, alone)
+                return
+            left_out = [view for view in views if views[view] in alone]
+            invocation = dbt.cli([*BUILD, *leave_alone(left_out, tests)], context=context)
+            yield from told(context, invocation, invocation.stream(), connection, alone)
+            remember(connection, views.keys() - left_out, project)
         keep_parse(invocation.target_path, home)  # a failed build keeps its files: its log says why
 
     return build

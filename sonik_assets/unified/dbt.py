@@ -1,11 +1,14 @@
 """The dbt project: where it is, its manifest, and how a run of it reaches PostgreSQL."""
 
+import hashlib
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
@@ -87,7 +90,18 @@ def keep_parse(target: Path, home: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
 
 
+def fingerprint() -> str:
+    """Return a hash of what views are made of: the project's text, and the dbt that reads it."""
+    digest = hashlib.sha256("".join(version(name) for name in ("dbt-core", "dbt-postgres")).encode())
+    for path in sorted(path for path in _files() if path.is_file()):
+        digest.update(f"{path.relative_to(PROJECT)}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def _newest() -> float:
-    paths = (PROJECT / name for name in _SOURCES)
-    files = (f for p in paths for f in ([p] if p.is_file() else p.rglob("*")))
-    return max(f.stat().st_mtime for f in files)
+    return max(path.stat().st_mtime for path in _files())
+
+
+def _files() -> Iterator[Path]:
+    for path in (PROJECT / name for name in _SOURCES):
+        yield from [path] if path.is_file() else path.rglob("*")

@@ -5,6 +5,7 @@ by its contract, with the asset.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -16,31 +17,58 @@ if TYPE_CHECKING:
     import psycopg
     from dagster_dbt import DbtCliInvocation
 
+_OF_THE_TEXT = ("unique_id", "dagster/column_lineage")
+
 
 def told(
     context: dg.AssetExecutionContext,
-    invocation: "DbtCliInvocation",
+    invocation: "DbtCliInvocation | None",
     events: Iterable[Any],
     connection: "psycopg.Connection[Any]",
+    alone: Mapping[dg.AssetKey, dg.AssetMaterialization] = MappingProxyType({}),
 ) -> Iterator[Any]:
     """Add to each model's output what is known of it, in the words of the other stages.
 
-    Rows in are those of the relations it reads. A model rejects none: raw has done so before.
+    Rows in are those of the relations it reads. A model rejects none: raw has done so before. The connection must see
+    what others commit: autocommit. `alone`: views that dbt leaves alone, and what was told of them when they were made;
+    each is told before what reads it, as Dagster wants it.
     """
-    connection.autocommit = True  # each count sees what dbt has just committed
-    counts = RowCounts(connection)
+    counts, waiting = RowCounts(connection), dict(alone)
+
+    def untold(keys: Iterable[dg.AssetKey]) -> Iterator[dg.Output[None]]:
+        for key in sorted(keys):
+            if (before := waiting.pop(key, None)) is not None:
+                yield from untold(context.assets_def.asset_deps[key])
+                kept = {name: before.metadata[name] for name in _OF_THE_TEXT if name in before.metadata}
+                said = {**kept, **_counted(context, key, counts, 0.0), "made": "before, by the same text"}
+                yield dg.Output(None, context.assets_def.get_output_name_for_asset_key(key), metadata=said)
+
     for event in events:
-        if isinstance(event, dg.Output):
+        if isinstance(event, dg.Output) and invocation:
             key = context.asset_key_for_output(event.output_name)
-            reads = sorted(context.assets_def.asset_deps[key])
+            yield from untold(context.assets_def.asset_deps[key])
             seconds = event.metadata.get("Execution Duration")
-            said: dict[str, Any] = {"rows_rejected": 0, "seconds": float(str(seconds.value)) if seconds else 0.0}
-            for name, keys in {"rows_in": reads, "rows_out": [key]}.items():
-                if (rows := counts.of_all([tuple(each.path) for each in keys])) is not None:
-                    said |= rows.said(name)
+            said = _counted(context, key, counts, float(str(seconds.value)) if seconds else 0.0)
             said |= _column_lineage(invocation, str(event.metadata["unique_id"].value))
             event = event.with_metadata({**event.metadata, **said})
         yield event
+    yield from untold(list(waiting))
+
+
+def told_before(
+    context: dg.AssetExecutionContext, keys: Iterable[dg.AssetKey]
+) -> dict[dg.AssetKey, dg.AssetMaterialization]:
+    """Return what Dagster was told of each asset when it was last made; without those it knows nothing of."""
+    events = {key: context.instance.get_latest_materialization_event(key) for key in keys}
+    return {key: event.asset_materialization for key, event in events.items() if event and event.asset_materialization}
+
+
+def _counted(context: dg.AssetExecutionContext, key: dg.AssetKey, counts: RowCounts, seconds: float) -> dict[str, Any]:
+    said: dict[str, Any] = {"rows_rejected": 0, "seconds": seconds}
+    for name, keys in {"rows_in": sorted(context.assets_def.asset_deps[key]), "rows_out": [key]}.items():
+        if (rows := counts.of_all([tuple(each.path) for each in keys])) is not None:
+            said |= rows.said(name)
+    return said
 
 
 def _column_lineage(invocation: "DbtCliInvocation", unique_id: str) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """`sonik demo` from the exports to the cache: what the first run leaves, what the second does, what people read."""
 
+import json
 import subprocess
+from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -97,6 +100,29 @@ def test_the_second_run_changes_nothing_and_says_so(second: Demo) -> None:
     assert {name: after[name] for name in same} == {name: before[name] for name in same}
     assert "Nothing changed" in second.output[1]
     assert "Nothing changed" not in second.output[0]
+
+
+def test_views_are_made_once_and_tested_every_time(second: Demo) -> None:
+    """Of a view that was left alone Dagster is told all the same: its rows, where its columns come from, its checks."""
+    views = {
+        tuple(row)
+        for row in second.ask("select schemaname, viewname from pg_views where schemaname in ('staging', 'unified')")
+    }
+    made, of_columns = Counter[Any](), Counter[Any]()
+    told = "select asset_key, event from event_logs where dagster_event_type = 'ASSET_MATERIALIZATION'"
+    for key, event in second.ask(told, database="dagster"):
+        if (view := tuple(json.loads(key))) in views:
+            made[view, "by the same text" in event] += 1
+            of_columns[view] += "TableColumnLineage" in event
+    assert made == Counter({(view, again): 1 for view in views for again in (False, True)})
+    assert set(of_columns.values()) <= {0, 2}
+    assert len(+of_columns) > 30
+    checked = Counter(second.ask("select asset_key, check_name from asset_check_executions", database="dagster"))
+    of_views = [times for (key, _), times in checked.items() if tuple(json.loads(key)) in views]
+    assert len(of_views) > 15
+    assert set(of_views) == {2}
+    first, again = second.reports[:2]
+    assert first["checks"] == again["checks"]
 
 
 def test_whatson_lists_a_city(second: Demo) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.support.claims import Claimed
@@ -13,6 +13,7 @@ _TEXTS = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=_TEXTS)
+@example(names=["", "\\", r"\x41", r"\101", "ñandú/😀"])
 def test_an_id_is_sha256_of_the_name_with_version_5(claimed: Claimed, names: list[str]) -> None:
     made = claimed.connection.execute("select ops.name_uuid(name) from unnest(%s::text[]) as name", [names]).fetchall()
     expected = [UUID(bytes=hashlib.sha256(name.encode()).digest()[:16], version=5) for name in names]

@@ -12,9 +12,13 @@ import pytest
 from sonik_assets.unified.telling import told
 
 KEY, SOURCE = dg.AssetKey(["unified", "things"]), dg.AssetKey(["raw_directus", "venues"])
+VIEW, LAST = dg.AssetKey(["staging", "venues"]), dg.AssetKey(["unified", "all_things"])
 CONTEXT: Any = SimpleNamespace(
     asset_key_for_output=lambda name: {"out": KEY}[name],
-    assets_def=SimpleNamespace(asset_deps={KEY: {SOURCE}}),
+    assets_def=SimpleNamespace(
+        asset_deps={KEY: {SOURCE}, VIEW: {SOURCE}, LAST: {KEY}},
+        get_output_name_for_asset_key=lambda key: {VIEW: "view", LAST: "last"}[key],
+    ),
 )
 MANIFEST = {
     "nodes": {
@@ -84,3 +88,24 @@ def test_what_cannot_be_followed_or_is_no_model_stops_nothing(connection: psycop
     assert same is check
     assert "dagster/column_lineage" not in output.metadata
     assert output.metadata["rows_out"].value == 3
+
+
+def test_views_left_alone_are_told_before_what_reads_them_and_after_what_they_read(
+    connection: psycopg.Connection, tmp_path: Path
+) -> None:
+    connection.execute("create schema staging; create view staging.venues as select * from raw_directus.venues")
+    connection.execute("create view unified.all_things as select * from unified.things")
+    context = SimpleNamespace(**vars(CONTEXT))
+    context.assets_def = SimpleNamespace(**vars(CONTEXT.assets_def))
+    context.assets_def.asset_deps = CONTEXT.assets_def.asset_deps | {KEY: {VIEW}}
+    lineage = dg.MetadataValue.column_lineage(dg.TableColumnLineage({"name": []}))
+    before = dg.AssetMaterialization("x", metadata={"dagster/column_lineage": lineage, "rows_out": 1, "seconds": 9.0})
+    run = invocation(tmp_path, "select 1 as one")
+    told_now = list(told(context, run, [built()], connection, {LAST: before, VIEW: before}))
+    assert [output.output_name for output in told_now] == ["view", "out", "last"]
+    said = {name: value.value for name, value in told_now[0].metadata.items()}
+    assert said.pop("dagster/column_lineage") == lineage.value
+    assert said == {"rows_in": 5, "rows_out": 5, "rows_rejected": 0, "seconds": 0.0, "made": "before, by the same text"}
+    assert told_now[2].metadata["rows_out"].value == 3
+    alone = list(told(context, None, (), connection, {VIEW: before}))
+    assert [output.output_name for output in alone] == ["view"]
