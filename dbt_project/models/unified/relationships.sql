@@ -1,6 +1,7 @@
 {{ config(
     unique_key="id",
     indexes=[{"columns": ["type", "from_id"]}, {"columns": ["type", "to_id"]}],
+    pre_hook="set local enable_mergejoin = off",
 ) }}
 {#
     Every edge of the three graphs, one row each: repeated evidence is folded into its weight. The edge's id is made
@@ -38,7 +39,7 @@ from edges as e
 left join sure as start_sure on e.from_id = start_sure.entity_id
 left join sure as end_sure on e.to_id = end_sure.entity_id
 {% if is_incremental() -%}
--- To look an id up is cheaper than to make it.
+-- To look an id up, in a hash of them all, is cheaper than to make it.
 left join {{ this }} as known
     on e.type = known.type and e.from_id = known.from_id and e.to_id = known.to_id
         and e.discriminator = known.discriminator
