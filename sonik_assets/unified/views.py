@@ -10,20 +10,20 @@ from typing import Any
 
 import psycopg
 
-_STANDING = """
-select view.name
+_MADE = """
+select view.name, md5(concat(%(project)s::text, c.reloptions, pg_get_viewdef(c.oid))) as rules
 from unnest(%(views)s::text[]) as view (name)
-inner join ops.seen as seen on view.name = seen.model
-where seen.rules = md5(%(project)s || pg_get_viewdef(to_regclass(view.name)))
+inner join pg_class as c on c.oid = to_regclass(view.name) and c.relkind = 'v'
 """
+_STANDING = (
+    f"select made.name from ({_MADE}) as made inner join ops.seen as s on s.model = made.name and s.rules = made.rules"
+)
 _PROTECT = """
 select ops.protect(to_regclass(view)) from unnest(%s::text[]) as view where split_part(view, '.', 1) <> 'staging'
 """
-_REMEMBER = """
+_REMEMBER = f"""
 insert into ops.seen (model, until, rules)
-select view.name, now(), md5(%(project)s || pg_get_viewdef(to_regclass(view.name)))
-from unnest(%(views)s::text[]) as view (name)
-where to_regclass(view.name) is not null
+select made.name, now(), made.rules from ({_MADE}) as made
 on conflict (model) do update set until = excluded.until, rules = excluded.rules
 """
 

@@ -36,6 +36,7 @@ def test_a_view_stands_once_it_was_made_by_this_text(connection: psycopg.Connect
         "drop view staging.venues; create table staging.venues (id int)",
         "alter view staging.venues rename column id to number",
         "alter view staging.venues rename to places",
+        "alter view staging.venues set (security_invoker = true)",
     ],
 )
 def test_a_view_that_another_hand_has_changed_stands_no_more(connection: psycopg.Connection, done: str) -> None:
