@@ -43,7 +43,7 @@ class Translator(DagsterDbtTranslator):
 
 def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
     """Return the assets of one folder of models, run by one `dbt build` that leaves alone the views that stand."""
-    all_views = set(views_of(json.loads(manifest().read_bytes())))
+    all_views = views_of(json.loads(manifest().read_bytes()))
 
     @dbt_assets(
         name=f"dbt_{name}",
@@ -60,16 +60,19 @@ def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
         with stores.postgres() as connection:
             connection.autocommit = True  # each look sees what dbt has just committed
             project = fingerprint()
-            views = {view: key for key in context.selected_asset_keys if (view := ".".join(key.path)) in all_views}
-            alone = told_before(context, [views[view] for view in standing(connection, views, project)])
+            keys = {view: key for key in context.selected_asset_keys if (view := ".".join(key.path)) in all_views}
+            before = told_before(context, keys.values())
+            untold = [view for view, key in keys.items() if key not in before]
+            stand = standing(connection, {view: all_views[view] for view in keys}, project, again=untold)
+            alone = {keys[view]: before[keys[view]] for view in stand}
             tests = [check.name for check in context.selected_asset_check_keys]
             if len(alone) == len(context.selected_asset_keys) and not tests:
                 yield from told(context, None, (), connection, alone)
                 return
-            left_out = [view for view in views if views[view] in alone]
-            invocation = dbt.cli([*BUILD, *leave_alone(left_out, tests)], context=context)
+            invocation = dbt.cli([*BUILD, *leave_alone(stand, tests)], context=context)
             yield from told(context, invocation, invocation.stream(), connection, alone)
-            remember(connection, views.keys() - left_out, project)
+            if fingerprint() == project:  # else nobody knows which text dbt has read
+                remember(connection, keys.keys() - stand, project)
         keep_parse(invocation.target_path, home)  # a failed build keeps its files: its log says why
 
     return build

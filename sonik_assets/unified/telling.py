@@ -31,36 +31,44 @@ def told(
 
     Rows in are those of the relations it reads. A model rejects none: raw has done so before. The connection must see
     what others commit: autocommit. `alone`: views that dbt leaves alone, and what was told of them when they were made;
-    each is told before what reads it, as Dagster wants it.
+    each is told as soon as what it reads in this step is, whatever becomes of the rest.
     """
-    counts, waiting = RowCounts(connection), dict(alone)
+    counts, waiting, done = RowCounts(connection), dict(alone), set[dg.AssetKey]()
 
-    def untold(keys: Iterable[dg.AssetKey]) -> Iterator[dg.Output[None]]:
-        for key in sorted(keys):
-            if (before := waiting.pop(key, None)) is not None:
-                yield from untold(context.assets_def.asset_deps[key])
-                kept = {name: before.metadata[name] for name in _OF_THE_TEXT if name in before.metadata}
+    def ready() -> Iterator[dg.Output[None]]:
+        here = context.selected_asset_keys
+        while found := [key for key in sorted(waiting) if not (context.assets_def.asset_deps[key] & here) - done]:
+            for key in found:
+                before = waiting.pop(key).metadata
+                kept = {name: before[name] for name in _OF_THE_TEXT if name in before}
                 said = {**kept, **_counted(context, key, counts, 0.0), "made": "before, by the same text"}
+                done.add(key)
                 yield dg.Output(None, context.assets_def.get_output_name_for_asset_key(key), metadata=said)
 
+    yield from ready()
     for event in events:
         if isinstance(event, dg.Output) and invocation:
             key = context.asset_key_for_output(event.output_name)
-            yield from untold(context.assets_def.asset_deps[key])
             seconds = event.metadata.get("Execution Duration")
             said = _counted(context, key, counts, float(str(seconds.value)) if seconds else 0.0)
             said |= _column_lineage(invocation, str(event.metadata["unique_id"].value))
-            event = event.with_metadata({**event.metadata, **said})
-        yield event
-    yield from untold(list(waiting))
+            yield event.with_metadata({**event.metadata, **said})
+            done.add(key)
+            yield from ready()
+        else:
+            yield event
 
 
 def told_before(
     context: dg.AssetExecutionContext, keys: Iterable[dg.AssetKey]
 ) -> dict[dg.AssetKey, dg.AssetMaterialization]:
-    """Return what Dagster was told of each asset when it was last made; without those it knows nothing of."""
+    """Return what Dagster was told of each model when it was last made; without those it knows nothing of.
+
+    Somebody may have reported one as made by hand, which tells nothing of its text.
+    """
     events = {key: context.instance.get_latest_materialization_event(key) for key in keys}
-    return {key: event.asset_materialization for key, event in events.items() if event and event.asset_materialization}
+    found = {key: event.asset_materialization for key, event in events.items() if event and event.asset_materialization}
+    return {key: told for key, told in found.items() if "unique_id" in told.metadata}
 
 
 def _counted(context: dg.AssetExecutionContext, key: dg.AssetKey, counts: RowCounts, seconds: float) -> dict[str, Any]:

@@ -28,21 +28,30 @@ on conflict (model) do update set until = excluded.until, rules = excluded.rules
 """
 
 
-def views_of(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the views of the project: schema.name."""
-    nodes = manifest["nodes"].values()
-    return sorted(f"{node['schema']}.{node['name']}" for node in nodes if node["config"].get("materialized") == "view")
+def views_of(manifest: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return the views of the project (schema.name), and the views that each reads."""
+    nodes = {id: node for id, node in manifest["nodes"].items() if node["config"].get("materialized") == "view"}
+    names = {id: f"{node['schema']}.{node['name']}" for id, node in nodes.items()}
+    return {
+        names[id]: {names[each] for each in node["depends_on"]["nodes"] if each in names} for id, node in nodes.items()
+    }
 
 
-def standing(connection: psycopg.Connection[Any], views: Iterable[str], project: str) -> list[str]:
+def standing(
+    connection: psycopg.Connection[Any], views: Mapping[str, set[str]], project: str, again: Iterable[str] = ()
+) -> list[str]:
     """Return those of the views that were made by this text of the project and are as they were, sorted.
 
-    Who may read them is made sure of, as dbt would. `project`: `dbt.fingerprint()`.
+    Not those that read one of them that is to be made again: it may have to be dropped, and they with it. Who may read
+    them is made sure of, as dbt would. `views`: as of `views_of`; `project`: `dbt.fingerprint()`; `again`: those that
+    are made again in any case.
     """
     found = connection.execute(_STANDING, {"views": list(views), "project": project}).fetchall()
-    names = sorted(name for (name,) in found)
-    connection.execute(_PROTECT, [names])
-    return names
+    stand = {name for (name,) in found}.difference(again)
+    while shaken := {name for name in stand if views[name] & views.keys() - stand}:
+        stand -= shaken
+    connection.execute(_PROTECT, [sorted(stand)])
+    return sorted(stand)
 
 
 def remember(connection: psycopg.Connection[Any], views: Iterable[str], project: str) -> None:

@@ -14,6 +14,7 @@ from sonik_assets.unified.telling import told
 KEY, SOURCE = dg.AssetKey(["unified", "things"]), dg.AssetKey(["raw_directus", "venues"])
 VIEW, LAST = dg.AssetKey(["staging", "venues"]), dg.AssetKey(["unified", "all_things"])
 CONTEXT: Any = SimpleNamespace(
+    selected_asset_keys={KEY, VIEW, LAST},
     asset_key_for_output=lambda name: {"out": KEY}[name],
     assets_def=SimpleNamespace(
         asset_deps={KEY: {SOURCE}, VIEW: {SOURCE}, LAST: {KEY}},
@@ -109,3 +110,17 @@ def test_views_left_alone_are_told_before_what_reads_them_and_after_what_they_re
     assert told_now[2].metadata["rows_out"].value == 3
     alone = list(told(context, None, (), connection, {VIEW: before}))
     assert [output.output_name for output in alone] == ["view"]
+
+
+def test_a_failure_leaves_only_what_reads_it_untold(connection: psycopg.Connection, tmp_path: Path) -> None:
+    connection.execute("create schema staging; create view staging.venues as select * from raw_directus.venues")
+    run, before = invocation(tmp_path, "select 1 as one"), dg.AssetMaterialization("x")
+
+    def events() -> Iterator[Any]:
+        raise dg.Failure("dbt failed")
+        yield
+
+    said: list[Any] = []
+    with pytest.raises(dg.Failure):
+        said.extend(told(CONTEXT, run, events(), connection, {LAST: before, VIEW: before}))
+    assert [output.output_name for output in said] == ["view"]

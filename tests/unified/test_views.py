@@ -8,7 +8,7 @@ import pytest
 from sonik_assets.migrations import migrate
 from sonik_assets.unified.views import leave_alone, remember, standing, views_of
 
-VIEWS = ["staging.venues", "unified.rooms"]
+VIEWS: dict[str, set[str]] = {"staging.venues": set(), "unified.rooms": set()}
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_a_view_stands_once_it_was_made_by_this_text(connection: psycopg.Connect
     remember(connection, ["staging.venues"], "text")
     assert standing(connection, VIEWS, "text") == ["staging.venues"]
     assert standing(connection, VIEWS, "another text") == []
-    assert standing(connection, ["unified.rooms"], "text") == []
+    assert standing(connection, {"unified.rooms": set()}, "text") == []
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,19 @@ def test_a_view_that_another_hand_has_changed_stands_no_more(connection: psycopg
     connection.execute(done)
     assert standing(connection, VIEWS, "text") == ["unified.rooms"]
     remember(connection, ["staging.gone"], "text")
-    assert standing(connection, ["staging.gone"], "text") == []
+    assert standing(connection, {"staging.gone": set()}, "text") == []
+
+
+def test_what_reads_a_view_that_is_made_again_is_made_again(connection: psycopg.Connection) -> None:
+    """It may have to be dropped, as where it has lost a column, and what reads it falls with it."""
+    views = VIEWS | {"unified.rooms": {"staging.venues"}, "unified.halls": {"unified.rooms"}, "unified.bars": set()}
+    connection.execute("create view unified.halls as select 1 as id; create view unified.bars as select 1 as id")
+    remember(connection, views, "text")
+    assert standing(connection, views, "text") == sorted(views)
+    assert standing(connection, views, "text", again=["unified.rooms"]) == ["staging.venues", "unified.bars"]
+    connection.execute("create or replace view staging.venues as select 3 as id")
+    assert standing(connection, views, "text") == ["unified.bars"]
+    assert standing(connection, {"unified.halls": {"unified.rooms"}}, "text") == ["unified.halls"]
 
 
 def test_who_may_read_it_is_made_sure_of(connection: psycopg.Connection) -> None:
@@ -55,16 +67,26 @@ def test_who_may_read_it_is_made_sure_of(connection: psycopg.Connection) -> None
     assert public is False
 
 
+def node(schema: str, name: str, materialized: str, *reads: str) -> dict[str, object]:
+    return {
+        "schema": schema,
+        "name": name,
+        "config": {"materialized": materialized},
+        "depends_on": {"nodes": list(reads)},
+    }
+
+
 def test_views_are_left_out_and_their_tests_are_not() -> None:
     manifest = {
         "nodes": {
-            "model.sonik.venues": {"schema": "staging", "name": "venues", "config": {"materialized": "view"}},
-            "model.sonik.events": {"schema": "unified", "name": "events", "config": {"materialized": "incremental"}},
-            "test.sonik.a": {"schema": "x", "name": "a", "config": {"materialized": "test"}},
+            "model.sonik.venues": node("staging", "venues", "view", "source.sonik.raw.venues"),
+            "model.sonik.events": node("unified", "events", "incremental", "model.sonik.venues"),
+            "model.sonik.rooms": node("unified", "rooms", "view", "model.sonik.venues", "model.sonik.events"),
+            "test.sonik.a": node("x", "a", "test", "model.sonik.rooms"),
         }
     }
-    assert views_of(manifest) == ["staging.venues"]
+    assert views_of(manifest) == {"staging.venues": set(), "unified.rooms": {"staging.venues"}}
     assert leave_alone([]) == leave_alone([], ["a"]) == []
     assert leave_alone(VIEWS) == ["--indirect-selection", "empty", "--exclude", "venues rooms"]
     chosen = ["--indirect-selection", "empty", "--select", "a b", "--exclude", "venues"]
-    assert leave_alone(VIEWS[:1], ["b", "a"]) == chosen
+    assert leave_alone(["staging.venues"], ["b", "a"]) == chosen
