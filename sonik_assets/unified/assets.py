@@ -5,13 +5,16 @@ Analyses read whole histories, and nobody acts on them within minutes: they are 
 `ops/claims` and `ops/edits` are here too: the logs that claim states are read from, and corrections by people.
 """
 
+import importlib.metadata
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, dbt_assets
+from packaging.version import Version
 
 from resources.dagster import Stores
 from sonik_assets.automation import follow, follow_hourly, version
@@ -41,6 +44,22 @@ class Translator(DagsterDbtTranslator):
         return follow_hourly() if dbt_resource_props["fqn"][2] == ANALYSIS else follow()
 
 
+class Dbt(DbtCliResource):
+    """dbt, without what dagster-dbt does before each run's first build, and nobody here needs.
+
+    Its version is asked of a process that also asks the package index for newer ones (3 s). An adapter in this process
+    (2 s) would fetch rows and columns, which are told otherwise (`telling.py`); dagster-dbt does without where there is
+    none.
+    """
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(importlib.metadata.version("dbt-core"))
+
+    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:  # noqa: ARG002 - dagster-dbt's signature
+        return None
+
+
 def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
     """Return the assets of one folder of models, run by one `dbt build` that leaves alone the views that stand."""
     all_views = views_of(json.loads(manifest().read_bytes()))
@@ -54,7 +73,7 @@ def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="dbt",
     )
-    def build(context: dg.AssetExecutionContext, stores: Stores, dbt: DbtCliResource) -> Iterator[Any]:
+    def build(context: dg.AssetExecutionContext, stores: Stores, dbt: Dbt) -> Iterator[Any]:
         home = stores.settings().home
         point_at(stores.endpoints().postgres, home)
         with stores.postgres() as connection:
@@ -114,4 +133,4 @@ STAGING, UNIFIED = dbt_part("staging", "fqn:sonik.staging"), dbt_part("unified",
 MARTS = dbt_part("marts", "fqn:sonik.marts", exclude=f"fqn:sonik.marts.{ANALYSIS}")
 ANALYSES = dbt_part("analyses", f"fqn:sonik.marts.{ANALYSIS}")
 ASSETS = [STAGING, claims, EDITS, UNIFIED, MARTS, ANALYSES]
-RESOURCES = {"dbt": DbtCliResource(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=EXECUTABLE)}
+RESOURCES = {"dbt": Dbt(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=EXECUTABLE)}
