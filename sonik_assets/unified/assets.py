@@ -26,6 +26,8 @@ from sonik_assets.unified.views import leave_alone, remember, standing, views_of
 
 ANALYSIS = "analysis"
 """The folder of marts that are made once an hour."""
+VIEWS = views_of(json.loads(manifest().read_bytes()))
+"""The project's views, and the views that each reads."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -62,7 +64,6 @@ class Dbt(DbtCliResource):
 
 def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
     """Return the assets of one folder of models, run by one `dbt build` that leaves alone the views that stand."""
-    all_views = views_of(json.loads(manifest().read_bytes()))
 
     @dbt_assets(
         name=f"dbt_{name}",
@@ -79,10 +80,10 @@ def dbt_part(name: str, select: str, exclude: str = "") -> dg.AssetsDefinition:
         with stores.postgres() as connection:
             connection.autocommit = True  # each look sees what dbt has just committed
             project = fingerprint()
-            keys = {view: key for key in context.selected_asset_keys if (view := ".".join(key.path)) in all_views}
+            keys = {view: key for key in context.selected_asset_keys if (view := ".".join(key.path)) in VIEWS}
             before = told_before(context, keys.values())
             untold = [view for view, key in keys.items() if key not in before]
-            stand = standing(connection, {view: all_views[view] for view in keys}, project, again=untold)
+            stand = standing(connection, {view: VIEWS[view] for view in keys}, project, again=untold)
             alone = {keys[view]: before[keys[view]] for view in stand}
             tests = [check.name for check in context.selected_asset_check_keys]
             if len(alone) == len(context.selected_asset_keys) and not tests:
